@@ -1,0 +1,1 @@
+"""Private, offline AI chat on your own computer."""
