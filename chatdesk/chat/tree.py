@@ -19,7 +19,7 @@ class Tree:
     """Messages of one conversation. Not thread-safe: used by the thread that owns the session."""
 
     def __init__(self, messages: Iterable[Message] = (), active_leaf: str | None = None) -> None:
-        """messages in any order; raises UsageError where a parent is missing or links form a ring."""
+        """messages in any order; UsageError where a parent is missing or links form a ring."""
         self._messages: dict[str, Message] = {}
         self._children: dict[str | None, list[str]] = {None: []}
         self._chosen: dict[str | None, str] = {}

@@ -1,0 +1,79 @@
+"""A reply being written: its text so far, what of it is saved, and how it ends.
+
+The text is appended to the database at least every CHECKPOINT seconds while it grows, at a cost
+that depends on the new text alone. If saving fails nothing is dropped: the text stays here and
+saving is tried again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from chatdesk.chat.events import Delta, DeltaKind
+from chatdesk.chat.messages import Message, Status, Usage
+from chatdesk.chat.provider import Run
+from chatdesk.store import Messages
+
+CHECKPOINT = 0.2  # seconds; the house promises 250 ms, the rest is for the front end's timer
+STOP_PATIENCE = 1.0  # seconds a stopped run may take to confirm before its reply is closed
+RETRY_SAVE = 1.0  # seconds between attempts to save after the database refused
+
+
+@dataclass(slots=True)
+class GrowingReply:
+    """message is the row as it began (a continued reply begins with text)."""
+
+    message: Message
+    saved_at: float  # monotonic seconds
+    run: Run | None = None
+    stop_by: float | None = None  # monotonic seconds; set once the person asked to stop
+    model: str | None = None
+    end: Message | None = None  # the final row, until the database has it
+    _text: list[str] = field(default_factory=list)
+    _reasoning: list[str] = field(default_factory=list)
+    _unsaved: list[tuple[DeltaKind, str]] = field(default_factory=list)
+
+    def as_message(self) -> Message:
+        """The message with the text that has arrived until now."""
+        return replace(
+            self.message,
+            content=self.message.content + "".join(self._text),
+            reasoning=self.message.reasoning + "".join(self._reasoning),
+            model=self.model or self.message.model,
+        )
+
+    def grow(self, delta: Delta) -> None:
+        """Take the next piece."""
+        (self._text if delta.kind == "text" else self._reasoning).append(delta.text)
+        self._unsaved.append((delta.kind, delta.text))
+
+    def checkpoint_due(self, now: float) -> bool:
+        """Whether text waits that should be in the database by now (monotonic seconds)."""
+        return bool(self._unsaved) and now - self.saved_at >= CHECKPOINT
+
+    def checkpoint(self, messages: Messages, now: float) -> None:
+        """Append what is not saved yet; raises StoreError, and what it could not save waits."""
+        self.saved_at = now
+        kinds: tuple[DeltaKind, ...] = ("reasoning", "text")
+        for kind in kinds:
+            text = "".join(piece for of, piece in self._unsaved if of == kind)
+            if text:
+                messages.append(self.message.id, kind, text)
+                self._unsaved = [pair for pair in self._unsaved if pair[0] != kind]
+
+    def finish(
+        self,
+        status: Status,
+        *,
+        usage: Usage | None = None,
+        finish_reason: str = "",
+        error: str | None = None,
+    ) -> None:
+        """Fix the final row; saving it is the session's."""
+        self.end = replace(
+            self.as_message(),
+            status=status,
+            usage=usage,
+            finish_reason=finish_reason,
+            error=error,
+        )

@@ -1,0 +1,163 @@
+"""The replies being written: starting their runs, saving them as they grow, ending them.
+
+However a run ends - finished, stopped, failed, silent, the window closed - its reply gets exactly
+one final status, and what was delivered is saved. Events of a run that is over are dropped.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from chatdesk.chat.events import Delta, Event, Failed, Finished, Started
+from chatdesk.chat.messages import Message, Status
+from chatdesk.chat.provider import Provider, Request
+from chatdesk.errors import StoreError
+from chatdesk.session.growing import RETRY_SAVE, STOP_PATIENCE, GrowingReply
+from chatdesk.session.listener import Listener
+from chatdesk.store import Messages
+
+_log = logging.getLogger(__name__)
+
+
+class Replies:
+    """Belongs to the session's thread; providers deliver on it."""
+
+    def __init__(
+        self,
+        messages: Messages,
+        provider: Provider,
+        listener: Listener,
+        saved: Callable[[Message], None],
+        monotonic: Callable[[], float],
+    ) -> None:
+        """saved is called with each reply once its final row is in the database."""
+        self._messages = messages
+        self._provider = provider
+        self._listener = listener
+        self._saved = saved
+        self._monotonic = monotonic
+        self._growing: dict[str, GrowingReply] = {}  # by message id
+        self._by_conversation: dict[str, str] = {}
+
+    def streaming(self, conversation_id: str) -> str | None:
+        """The id of the reply being written in a conversation."""
+        return self._by_conversation.get(conversation_id)
+
+    def conversations(self) -> set[str]:
+        """The ids of all conversations in which a reply is being written."""
+        return set(self._by_conversation)
+
+    def so_far(self, message: Message) -> Message:
+        """The message with the text that has arrived until now."""
+        reply = self._growing.get(message.id)
+        return reply.as_message() if reply else message
+
+    def begin(self, message: Message) -> None:
+        """Take a reply whose streaming row is saved; start() gives it a run."""
+        self._growing[message.id] = GrowingReply(message, self._monotonic())
+        self._by_conversation[message.conversation_id] = message.id
+
+    def start(self, message_id: str, request: Request) -> None:
+        """Start the run. A provider may deliver before it returns, even the last event."""
+        reply = self._growing[message_id]
+        run = self._provider.start(request, partial(self._deliver, message_id))
+        reply.run = run
+        if reply.stop_by is not None:
+            run.cancel()
+
+    def stop(self, conversation_id: str) -> bool:
+        """Ask the run to stop; the reply ends when it confirms or STOP_PATIENCE is over."""
+        message_id = self.streaming(conversation_id)
+        if message_id is None:
+            return False
+        reply = self._growing[message_id]
+        if reply.stop_by is None:
+            reply.stop_by = self._monotonic() + STOP_PATIENCE
+            if reply.run is not None:
+                reply.run.cancel()
+        return True
+
+    def end_now(self, conversation_id: str, status: Status = Status.STOPPED) -> None:
+        """End the reply of a conversation without waiting for its run.
+
+        Raises StoreError where its text cannot be saved now.
+        """
+        message_id = self.streaming(conversation_id)
+        if message_id is None:
+            return
+        reply = self._growing[message_id]
+        if reply.run is not None:
+            reply.run.cancel()
+        if reply.end is None:
+            reply.finish(status if reply.stop_by is None else Status.STOPPED)
+        self._save_end(reply)
+        if message_id in self._growing:
+            raise StoreError("The reply could not be saved.", "Try again.", retryable=True)
+
+    def tick(self) -> None:
+        """Save what is due, end what was stopped and does not confirm, retry what failed."""
+        now = self._monotonic()
+        for reply in list(self._growing.values()):
+            if reply.end is not None:
+                if now - reply.saved_at >= RETRY_SAVE:
+                    self._save_end(reply)
+            elif reply.stop_by is not None and now >= reply.stop_by:
+                reply.finish(Status.STOPPED)
+                self._save_end(reply)
+            elif reply.checkpoint_due(now):
+                self._checkpoint(reply)
+
+    def close(self) -> None:
+        """End everything as interrupted. What cannot be saved now the next start recovers."""
+        for conversation_id in self.conversations():
+            try:
+                self.end_now(conversation_id, Status.INTERRUPTED)
+            except StoreError:
+                _log.exception("A reply could not be saved while closing")
+
+    def _deliver(self, message_id: str, event: Event) -> None:
+        reply = self._growing.get(message_id)
+        if reply is None or reply.end is not None:
+            return  # a late event of a run that is over for us
+        if isinstance(event, Delta):
+            reply.grow(event)
+            self._listener.reply_event(message_id, event)
+            if reply.checkpoint_due(self._monotonic()):
+                self._checkpoint(reply)
+        elif isinstance(event, Finished):
+            stopped = event.reason == "cancelled"
+            reply.finish(
+                Status.STOPPED if stopped else Status.COMPLETE,
+                usage=event.usage,
+                finish_reason="" if event.reason == "cancelled" else event.reason,
+            )
+            self._save_end(reply)
+        elif isinstance(event, Failed):
+            _log.warning("A reply failed: %s %s", type(event.error).__name__, event.error.detail)
+            reply.finish(Status.FAILED, usage=event.usage, error=str(event.error))
+            self._save_end(reply)
+        else:
+            if isinstance(event, Started):
+                reply.model = event.model
+            self._listener.reply_event(message_id, event)
+
+    def _checkpoint(self, reply: GrowingReply) -> None:
+        try:
+            reply.checkpoint(self._messages, self._monotonic())
+        except StoreError as error:
+            self._listener.trouble(error)
+
+    def _save_end(self, reply: GrowingReply) -> None:
+        message = reply.end
+        assert message is not None
+        reply.saved_at = self._monotonic()
+        try:
+            self._messages.finish(message)
+        except StoreError as error:
+            self._listener.trouble(error)
+            return
+        del self._growing[message.id]
+        del self._by_conversation[message.conversation_id]
+        self._saved(message)
