@@ -1,0 +1,1 @@
+"""Markdown for the transcript, incremental and without Qt: text in, leaves out."""
