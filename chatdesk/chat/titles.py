@@ -8,7 +8,7 @@ LONGEST = 60  # characters; about what the conversation list shows on one line
 
 _MARKS = re.compile(r"^\s{0,3}(?:#{1,6}\s+|>\s?|[-*+]\s+|\d{1,9}[.)]\s+)+")
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
-_INLINE = re.compile(r"[`*_~]{1,3}(?=\S)|(?<=\S)[`*~]{1,3}")
+_INLINE = re.compile(r"(?<!\w)(\*{1,3}|_{1,3}|~~|`+)(?=\S)(.+?)(?<=\S)\1(?!\w)")
 
 
 def title_from(text: str) -> str:
@@ -19,8 +19,9 @@ def title_from(text: str) -> str:
     for line in text[:10_000].splitlines():
         if _FENCE.match(line):
             continue
-        plain = " ".join(_INLINE.sub("", _MARKS.sub("", line)).split())
-        plain = "".join(c for c in plain if c.isprintable())
+        # 500 characters are more than any title and bound the cost of the search for pairs.
+        plain = _INLINE.sub(r"\2", _MARKS.sub("", line[:500]))
+        plain = " ".join("".join(c if c.isprintable() else " " for c in plain).split())
         if plain:
             return _shorten(plain)
     return ""
