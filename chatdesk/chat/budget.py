@@ -82,7 +82,12 @@ def fit(
     start, tokens = _longest_suffix(turns, count, room - fixed, first)
     if start > first:
         kept_before = next(
-            (i for i, message in enumerate(turns) if keep_from and message.id == keep_from), None
+            (
+                index
+                for index, message in enumerate(turns)
+                if keep_from and message.id == keep_from and message.role is not Role.ASSISTANT
+            ),
+            None,
         )
         if kept_before is not None and kept_before >= start:
             start = kept_before
