@@ -1,0 +1,105 @@
+"""What the transcript shows: one immutable entry per message of the active path.
+
+The controller makes entries from messages; the transcript knows nothing of stores, sessions or
+providers. Nothing here needs Qt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from chatdesk.chat.messages import Role, Status
+
+Part = Literal["reasoning", "content"]
+
+# Every action an entry may ask for; action_requested carries one of these words.
+Action = Literal[
+    "copy", "edit", "regenerate", "continue", "delete", "previous", "next", "retry", "info"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A message as the person sees it.
+
+    content of a reply is Markdown, that of a person plain text; both are untrusted. name: the
+    model's display name. error, error_advice: worded for the person; error_detail: technical, shown
+    folded. variant: (index from 1, count). meter: "41 tok/s · 0.2 s"; meter_detail: its tooltip.
+    left_out: the model no longer sees this message. remote: the reply came from another computer.
+    can_continue: the reply ended early and may go on. time: when it was written, as shown.
+    """
+
+    id: str
+    role: Role
+    content: str
+    reasoning: str = ""
+    status: Status = Status.COMPLETE
+    name: str = ""
+    error: str = ""
+    error_retryable: bool = False
+    error_advice: str = ""
+    error_detail: str = ""
+    variant: tuple[int, int] = (1, 1)
+    meter: str = ""
+    meter_detail: str = ""
+    left_out: bool = False
+    remote: bool = False
+    can_continue: bool = False
+    time: str = ""
+
+    @property
+    def mine(self) -> bool:
+        """Whether the person wrote it."""
+        return self.role is Role.USER
+
+    @property
+    def streaming(self) -> bool:
+        return self.status is Status.STREAMING
+
+    def part(self, part: Part) -> str:
+        """The source text of one part."""
+        return self.content if part == "content" else self.reasoning
+
+
+def actions(entry: Entry) -> tuple[Action, ...]:
+    """What can be done with an entry now, in the order of the buttons.
+
+    A reply that is being written offers nothing but copying: stopping it is the composer's work.
+    """
+    index, count = entry.variant
+    found: list[Action] = ["copy"]
+    if entry.streaming:
+        return tuple(found)
+    if entry.mine:
+        found.append("edit")
+    else:
+        if entry.can_continue:
+            found.append("continue")
+        found.append("regenerate")
+    if count > 1:
+        if index > 1:
+            found.append("previous")
+        if index < count:
+            found.append("next")
+    if entry.status is Status.FAILED and entry.error_retryable:
+        found.append("retry")
+    found.append("delete")
+    if entry.meter_detail or entry.time:
+        found.append("info")
+    return tuple(found)
+
+
+def label(entry: Entry) -> str:
+    """Who speaks and in what state, as a screen reader says it before the text."""
+    if entry.mine:
+        return "Your message"
+    who = f"Reply from {entry.name}" if entry.name else "Reply"
+    state = {
+        Status.COMPLETE: "complete",
+        Status.STREAMING: "being written",
+        Status.STOPPED: "stopped",
+        Status.INTERRUPTED: "interrupted",
+        Status.FAILED: "failed",
+    }[entry.status]
+    return f"{who}, {state}"
