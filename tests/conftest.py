@@ -1,0 +1,259 @@
+"""What every test is held to, whatever it tests.
+
+No test touches the person's home or data directory, or the network beyond this computer. A test
+fails when it leaves a thread, an active timer or a window behind, or when the application logged an
+error that the test did not announce with `allow_errors`. Warnings and Qt's messages fail a test by
+the settings in pyproject.toml. Time is never asserted, so hypothesis has no deadline.
+"""
+
+from __future__ import annotations
+
+import gc
+import ipaddress
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Container, Iterator
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+
+# Before anything imports Qt. The e2e tests start processes of their own on a display of their own.
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+os.environ.pop("CHATDESK_DATA_DIR", None)
+
+hypothesis.settings.register_profile(
+    "chatdesk",
+    deadline=None,
+    database=None,
+    max_examples=100,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("chatdesk")
+
+GRACE_S = 3.0  # a thread that was told to end may need this long on a busy machine
+
+
+# -- the person's own files ------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the test a home and a data directory of its own."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(home))
+    for name, folder in {
+        "XDG_DATA_HOME": ".local/share",
+        "XDG_CONFIG_HOME": ".config",
+        "XDG_CACHE_HOME": ".cache",
+        "XDG_STATE_HOME": ".local/state",
+        "APPDATA": "roaming",
+        "LOCALAPPDATA": "local",
+    }.items():
+        monkeypatch.setenv(name, str(home / folder))
+    runtime = home / "runtime"
+    runtime.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    monkeypatch.setenv("CHATDESK_DATA_DIR", str(home / "data"))
+    # No test may unlock or fill the person's keyring.
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+
+
+@pytest.fixture
+def data_path() -> Path:
+    """Where this test's data directory is; it does not exist yet."""
+    return Path(os.environ["CHATDESK_DATA_DIR"])
+
+
+# -- the network -----------------------------------------------------------------------------------
+
+
+def _is_here(family: int, address: Any) -> bool:
+    """Whether a socket address is on this computer."""
+    if family not in (socket.AF_INET, socket.AF_INET6):
+        return True
+    host = str(address[0])
+    if host in ("", "localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_network() -> Iterator[None]:
+    """Refuse what would leave this computer, loudly: Chatdesk promises that nothing does."""
+    patch = pytest.MonkeyPatch()
+    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
+    sendto, getaddrinfo = socket.socket.sendto, socket.getaddrinfo
+
+    def check(family: int, address: Any) -> None:
+        if not _is_here(family, address):
+            pytest.fail(f"A test tried to reach the network: {address!r}", pytrace=True)
+
+    def checked_connect(self: socket.socket, address: Any) -> None:
+        check(self.family, address)
+        connect(self, address)
+
+    def checked_connect_ex(self: socket.socket, address: Any) -> int:
+        check(self.family, address)
+        return connect_ex(self, address)
+
+    def checked_sendto(self: socket.socket, data: Any, *rest: Any) -> int:
+        check(self.family, rest[-1])
+        return sendto(self, data, *rest)
+
+    def checked_getaddrinfo(host: Any, *rest: Any, **named: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        check(socket.AF_INET, (name or "",))
+        return getaddrinfo(host, *rest, **named)
+
+    patch.setattr(socket.socket, "connect", checked_connect)
+    patch.setattr(socket.socket, "connect_ex", checked_connect_ex)
+    patch.setattr(socket.socket, "sendto", checked_sendto)
+    patch.setattr(socket, "getaddrinfo", checked_getaddrinfo)
+    yield
+    patch.undo()
+
+
+# -- logged errors ---------------------------------------------------------------------------------
+
+
+class Errors(logging.Handler):
+    """Collects the error records of the "chatdesk" loggers."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.records: list[logging.LogRecord] = []
+        self.allowed = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+    @property
+    def texts(self) -> list[str]:
+        return [record.getMessage() for record in self.records]
+
+
+@pytest.fixture(autouse=True)
+def _logged_errors() -> Iterator[Errors]:
+    """Fail the test for an error logged by Chatdesk; put logging back as it was."""
+    loggers = [logging.getLogger(name) for name in (None, "chatdesk")]
+    before = [(logger, logger.level, logger.propagate, logger.handlers[:]) for logger in loggers]
+    errors = Errors()
+    loggers[1].addHandler(errors)
+    yield errors
+    loggers[1].removeHandler(errors)
+    for logger, level, propagate, handlers in before:
+        for handler in [h for h in logger.handlers if h not in handlers]:
+            if type(handler).__module__.startswith("_pytest"):
+                continue
+            logger.removeHandler(handler)
+            handler.close()
+        logger.setLevel(level)
+        logger.propagate = propagate
+    if errors.records and not errors.allowed:
+        formatter = logging.Formatter("%(name)s: %(message)s")
+        lines = "\n".join(formatter.format(record) for record in errors.records)
+        pytest.fail(f"Errors were logged and not announced with allow_errors:\n{lines}")
+
+
+@pytest.fixture
+def allow_errors(_logged_errors: Errors) -> Errors:
+    """For a test that provokes errors in the log: `allow_errors.texts` are their messages."""
+    _logged_errors.allowed = True
+    return _logged_errors
+
+
+# -- what is left behind ---------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def _no_threads_left() -> Iterator[None]:
+    """Fail the test that leaves a Python thread running."""
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + GRACE_S
+    for thread in _own_threads(before):
+        thread.join(max(0.0, deadline - time.monotonic()))
+    left = [thread.name for thread in _own_threads(before)]
+    if left:
+        pytest.fail(f"Threads still running after the test: {', '.join(left)}")
+
+
+def _own_threads(before: set[threading.Thread]) -> list[threading.Thread]:
+    """Threads started since. Those that Python only met (Qt's) are looked for as QThreads."""
+    return [
+        thread
+        for thread in threading.enumerate()
+        if thread not in before
+        and not isinstance(thread, threading._DummyThread)
+        and not thread.name.startswith("pytest_timeout")
+    ]
+
+
+@pytest.fixture(autouse=True)
+def _no_qt_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail the test that leaves a window, an active timer or a running QThread."""
+    if "PySide6" not in sys.modules and "qapp" not in request.fixturenames:
+        yield
+        return
+    from PySide6.QtCore import QCoreApplication, QEvent
+
+    gc.collect()
+    gc.freeze()  # what exists already is not looked at again below
+    windows = frozenset(_windows())
+    yield
+    try:
+        if QCoreApplication.instance() is None:
+            return
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        found = _left_behind(windows)
+        if found:
+            gc.collect()
+            QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+            found = _left_behind(windows)
+        if found:
+            pytest.fail(f"Still there after the test: {', '.join(found)}")
+    finally:
+        gc.unfreeze()
+
+
+def _windows() -> dict[int, Any]:
+    """The windows without a parent, by the address of their C++ half."""
+    from PySide6.QtWidgets import QApplication
+    from shiboken6 import Shiboken
+
+    if not isinstance(QApplication.instance(), QApplication):
+        return {}
+    windows = [widget for widget in QApplication.topLevelWidgets() if widget.parent() is None]
+    return {Shiboken.getCppPointer(widget)[0]: widget for widget in windows}
+
+
+def _left_behind(before: Container[int]) -> list[str]:
+    from PySide6.QtCore import QObject, QThread, QTimer
+    from PySide6.QtWidgets import QWidget
+    from shiboken6 import Shiboken
+
+    def named(kind: str, thing: QObject) -> str:
+        return f"{kind} {type(thing).__name__} {thing.objectName()!r}"
+
+    found = [named("window", w) for address, w in _windows().items() if address not in before]
+    for thing in gc.get_objects():
+        kind = type(thing)
+        if not issubclass(kind, QObject) or issubclass(kind, QWidget):
+            continue
+        if not Shiboken.isValid(thing):
+            continue
+        if issubclass(kind, QTimer) and thing.isActive():
+            found.append(named("active timer", thing))
+        elif issubclass(kind, QThread) and thing.isRunning():
+            found.append(named("running thread", thing))
+    return found
