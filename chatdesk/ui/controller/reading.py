@@ -1,0 +1,224 @@
+"""The transcript of the open conversation: what it shows and what its messages can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, QUrl, Signal
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+
+from chatdesk.chat.events import Delta, Event, PromptProgress, Started, Waiting
+from chatdesk.chat.messages import Message, Role
+from chatdesk.errors import ChatdeskError
+from chatdesk.session import Session
+from chatdesk.ui.controller.entries import entry_of
+from chatdesk.ui.toast import Toasts
+from chatdesk.ui.transcript import TranscriptView
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """How full the context window was at the last reply. Tokens; window None: unknown."""
+
+    used: int
+    window: int | None
+    left_out: int
+
+
+class Reading(QObject):
+    """Shows one conversation at a time; keeps what is known of the replies being written.
+
+    edit_requested(message id, text): the person wants to change an earlier message.
+    filling_changed: the context meter has something new to show.
+    """
+
+    edit_requested = Signal(str, str)
+    filling_changed = Signal()
+
+    def __init__(
+        self,
+        session: Session,
+        transcript: TranscriptView,
+        toasts: Toasts,
+        show_error: Callable[[ChatdeskError], None],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._transcript = transcript
+        self._toasts = toasts
+        self._show_error = show_error
+        self._conversation: str | None = None
+        self._activity: dict[str, tuple[str, float | None]] = {}
+        self._left_out: dict[str, frozenset[str]] = {}
+        self._filling: dict[str, Filling] = {}
+        self._loading: tuple[str, float | None] = ("Loading the model", None)
+        transcript.action_requested.connect(self._act)
+        transcript.link_activated.connect(self._open_link)
+
+    @property
+    def conversation(self) -> str | None:
+        """The id of the conversation that is shown."""
+        return self._conversation
+
+    def show(self, conversation_id: str | None) -> None:
+        """Show another conversation; None: nothing."""
+        self._conversation = conversation_id
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the active path anew."""
+        if self._conversation is None:
+            self._transcript.set_entries([])
+        else:
+            tree = self._session.tree(self._conversation)
+            left_out = self._left_out.get(self._conversation, frozenset())
+            path = tree.path()
+            self._transcript.set_entries(
+                [entry_of(self._session.so_far(m), tree, left_out=m.id in left_out) for m in path]
+            )
+            if path and path[-1].id in self._activity:
+                self._transcript.set_activity(path[-1].id, *self._activity[path[-1].id])
+        self.filling_changed.emit()
+
+    def filling(self) -> Filling | None:
+        """How full the open conversation's context is; None before its first reply."""
+        if self._conversation is None:
+            return None
+        known = self._filling.get(self._conversation)
+        if known is None:
+            for message in reversed(self._session.tree(self._conversation).path()):
+                usage = message.usage
+                if usage is not None and usage.prompt_tokens is not None:
+                    used = usage.prompt_tokens + (usage.completion_tokens or 0)
+                    return Filling(used, None, 0)
+        return known
+
+    # -- what the session tells ---------------------------------------------------------------
+
+    def message_added(self, message: Message) -> None:
+        if message.conversation_id == self._conversation:
+            tree = self._session.tree(message.conversation_id)
+            self._transcript.append_entry(entry_of(message, tree))
+            if message.role is Role.USER:
+                self._transcript.scroll_to_end()
+
+    def path_changed(self, conversation_id: str) -> None:
+        if conversation_id == self._conversation:
+            self.refresh()
+
+    def reply_event(self, message: Message, event: Event) -> None:
+        """message is the reply's row as the tree has it."""
+        conversation, reply = message.conversation_id, message.id
+        if isinstance(event, Delta):
+            if self._activity.pop(reply, None) is not None and conversation == self._conversation:
+                self._transcript.set_activity(reply, "", None)
+            if conversation == self._conversation:
+                self._transcript.append_text(reply, event.kind, event.text)
+        elif isinstance(event, Waiting):
+            text = "Waiting for another reply to finish"
+            self._set_activity(
+                message, *(self._loading if event.reason == "loading" else (text, None))
+            )
+        elif isinstance(event, PromptProgress):
+            fraction = event.done / event.total if event.total else None
+            self._set_activity(message, "Reading the conversation", fraction)
+        elif isinstance(event, Started):
+            left_out = frozenset(event.left_out)
+            self._filling[conversation] = Filling(
+                event.prompt_tokens or 0, event.context_window, len(left_out)
+            )
+            self._set_activity(message, "Thinking", None)
+            if left_out != self._left_out.get(conversation, frozenset()):
+                self._left_out[conversation] = left_out
+                if conversation == self._conversation:
+                    self.refresh()
+            elif conversation == self._conversation:
+                self._transcript.update_entry(
+                    entry_of(
+                        self._session.so_far(message),
+                        self._session.tree(conversation),
+                    )
+                )
+                self.filling_changed.emit()
+
+    def message_finished(self, message: Message) -> None:
+        self._activity.pop(message.id, None)
+        known = self._filling.get(message.conversation_id)
+        if known is not None and message.usage is not None and message.usage.prompt_tokens:
+            used = message.usage.prompt_tokens + (message.usage.completion_tokens or 0)
+            self._filling[message.conversation_id] = Filling(used, known.window, known.left_out)
+        if message.conversation_id == self._conversation:
+            tree = self._session.tree(message.conversation_id)
+            if any(m.id == message.id for m in tree.path()):
+                self._transcript.set_activity(message.id, "", None)
+                self._transcript.update_entry(entry_of(message, tree))
+            self.filling_changed.emit()
+
+    def model_loading(self, name: str, fraction: float | None) -> None:
+        """The model is being loaded; replies that wait for it show how far it is."""
+        before, self._loading = self._loading, (f"Loading {name}", fraction)
+        for reply, activity in list(self._activity.items()):
+            if activity == before:
+                self._activity[reply] = self._loading
+                if self._is_shown(reply):
+                    self._transcript.set_activity(reply, *self._loading)
+
+    # -- what the person does -----------------------------------------------------------------
+
+    def act(self, message_id: str, action: str) -> None:
+        """Do one of the message actions with a message of the open conversation."""
+        conversation = self._conversation
+        if conversation is None:
+            return
+        session = self._session
+        message = session.tree(conversation).get(message_id)
+        if action == "copy":
+            QGuiApplication.clipboard().setText(session.so_far(message).content)
+            self._toasts.show_message("Copied")
+        elif action == "edit":
+            self.edit_requested.emit(message_id, message.content)
+        elif action in ("regenerate", "retry"):
+            session.regenerate(conversation, message_id)
+        elif action == "continue":
+            session.continue_reply(conversation, message_id)
+        elif action in ("previous", "next"):
+            session.select_variant(conversation, message_id, 1 if action == "next" else -1)
+        elif action == "delete":
+            removed = session.delete_branch(conversation, message_id)
+            count = len(removed.messages)
+            self._toasts.show_message(
+                "Message deleted" if count == 1 else f"{count:,} messages deleted",
+                "Undo",
+                lambda: session.restore_branch(removed),
+            )
+
+    def last_reply(self) -> Message | None:
+        """The newest reply on the shown path."""
+        if self._conversation is None:
+            return None
+        path = self._session.tree(self._conversation).path()
+        return next((m for m in reversed(path) if m.role is Role.ASSISTANT), None)
+
+    # -- inner --------------------------------------------------------------------------------
+
+    def _act(self, message_id: str, action: str) -> None:
+        try:
+            self.act(message_id, action)
+        except ChatdeskError as error:
+            self._show_error(error)
+
+    def _set_activity(self, message: Message, text: str, fraction: float | None) -> None:
+        self._activity[message.id] = (text, fraction)
+        if message.conversation_id == self._conversation:
+            self._transcript.set_activity(message.id, text, fraction)
+
+    def _is_shown(self, message_id: str) -> bool:
+        return (
+            self._conversation is not None
+            and self._session.streaming(self._conversation) == message_id
+        )
+
+    def _open_link(self, url: str) -> None:
+        QDesktopServices.openUrl(QUrl(url))
