@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 import stat
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from chatdesk.errors import SettingsError
+from chatdesk.files import file_lock, replace_file
 from chatdesk.settings.declared import Settings
-from chatdesk.settings.lock import file_lock
 from chatdesk.settings.table import OPTIONS, option, validate
 
 # Far above what the longest system prompt needs; a larger file is something else.
@@ -145,7 +144,7 @@ class SettingsFile:
             if reading.problems:
                 self._keep_aside(reading)
             wanted = edit(dict(current))
-            _replace(self._path, _document(wanted))
+            replace_file(self._path, _document(wanted))
             signature = _signature(self._path)
             changed = self._take(_Reading(wanted, reading.problems, signature=signature))
         self._tell(changed)
@@ -239,7 +238,7 @@ class SettingsFile:
         if reading.content is None:
             self._path.replace(kept)  # it cannot be read, so it is moved
         else:
-            _replace(kept, reading.content)
+            replace_file(kept, reading.content)
 
 
 def _document(values: Mapping[str, Any]) -> bytes:
@@ -279,24 +278,3 @@ def _signature(path: Path) -> Signature | None:
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file (0600) so that at any moment it is either the old one or the new one."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    if os.name == "posix":  # the new name itself must survive a power cut
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

@@ -1,6 +1,8 @@
-"""A short lock between processes, for read-change-replace of one file.
+"""Small files that several processes change: replaced in one step, under a short lock.
 
-It belongs to the operating system, so it ends with the process that holds it, however that ends.
+A file written with replace_file() is at any moment, also after a power cut, either the old one or
+the new one. file_lock() belongs to the operating system, so it ends with the process that holds it,
+however that ends. Nothing here knows what is in the files.
 """
 
 from __future__ import annotations
@@ -8,12 +10,34 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 PATIENCE = 2.0  # seconds; a holder needs milliseconds
 _PAUSE = 0.01
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put content in place of a file, or make it, readable by its owner only. Raises OSError."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if os.name == "posix":  # the new name itself must survive a power cut
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,237 @@
+"""The log, the crash file, and what happens with exceptions that nobody expected.
+
+Logs are for a person to hand to someone else, so they hold no message texts (nobody may log one;
+and exception messages, where one could slip in, are cut short), no keys and no home directory:
+every line goes through redact(). A log that cannot be written is never an error of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import faulthandler
+import io
+import logging
+import os
+import platform
+import re
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from types import TracebackType
+
+from chatdesk.paths import DataDir
+
+LOG_NAME = "chatdesk.log"
+CRASH_NAME = "crash.log"  # written by faulthandler, when native code crashed
+_LOG_BYTES = 1_000_000
+_LOG_FILES = 3
+_CRASH_BYTES = 256_000
+_LONGEST_MESSAGE = 160  # of an exception; enough for a path, too little for a conversation
+
+_SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"(?i)(\b(?:bearer|basic)\s+)[\w.~+/=-]{6,}"), r"\1[removed]"),
+    (
+        re.compile(
+            r"(?i)([\w-]*(?:api[_-]?key|authorization|token|password|passwd|secret)[\"']?"
+            r"\s*[=:]\s*[\"']?)(?!\[removed\]|bearer\b|basic\b)[^\s\"',;&)}\]]{4,}"
+        ),
+        r"\1[removed]",
+    ),
+    (
+        re.compile(r"\b((?:sk|pk|rk|gsk|xai|hf|ghp|gho|glpat|nvapi|r8)[_-])[\w-]{8,}"),
+        r"\1[removed]",
+    ),
+    (re.compile(r"\bAIza[\w-]{20,}"), "[removed]"),
+    (re.compile(r"(\w+://)[^\s/@]+@"), r"\1[removed]@"),
+    # Some providers' keys have no prefix: long runs of letters and digits.
+    (re.compile(r"\b(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{32,}\b"), "[removed]"),
+)
+
+_ExceptionInfo = (
+    tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+)
+
+logger = logging.getLogger("chatdesk")
+
+
+def redact(text: str) -> str:
+    """text without keys, passwords, tokens and the name of the home directory."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    home = os.path.expanduser("~")  # noqa: PTH111 (gives "~" where there is no home)
+    if len(home) > 1:
+        text = re.sub(re.escape(home) + r"(?![\w.-])", "~", text)
+    return text
+
+
+def describe_exception(
+    kind: type[BaseException] | None,
+    error: BaseException | None,
+    trace: TracebackType | None,
+) -> str:
+    """A traceback for the log or the crash dialog: redacted, exception messages cut short."""
+    if kind is None:
+        return ""
+    told = traceback.TracebackException(kind, error or kind(), trace, compact=True)
+    pending: list[traceback.TracebackException | None] = [told]
+    seen: set[int] = set()
+    while pending:
+        current = pending.pop()
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        words = str(current)
+        if len(words) > _LONGEST_MESSAGE:
+            current._str = f"{words[:_LONGEST_MESSAGE]}..."  # type: ignore[attr-defined]
+        pending += [current.__cause__, current.__context__, *(current.exceptions or ())]
+    return redact("".join(told.format()).rstrip("\n"))
+
+
+class _Formatter(logging.Formatter):
+    """Redacts the whole record, traceback included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        # The text that another handler's formatter left there is not cut short.
+        own = copy.copy(record)
+        own.exc_text = None
+        return redact(super().format(own))
+
+    def formatException(self, ei: _ExceptionInfo) -> str:
+        return describe_exception(*ei)
+
+
+class _LogFile(RotatingFileHandler):
+    """A rotating log only its owner can read; it is opened by the first record."""
+
+    def _open(self) -> io.TextIOWrapper:
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        return io.TextIOWrapper(
+            os.fdopen(descriptor, "ab"), encoding="utf-8", errors="backslashreplace"
+        )
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A full disk must not fill the terminal, or end the application, as well."""
+
+
+def setup_logging(data: DataDir, verbose: bool) -> Callable[[], None]:
+    """Log to data.logs, and native crashes beside it; with verbose also to standard error.
+
+    Chatdesk's own loggers are heard from INFO on (DEBUG with verbose), other libraries' from
+    WARNING on. Never raises. Call once per process, from the main thread; returns what undoes it.
+    """
+    form = _Formatter("%(asctime)s %(levelname).1s %(process)d %(name)s: %(message)s")
+    handlers: list[logging.Handler] = []
+    descriptor: int | None = None
+    was_enabled = faulthandler.is_enabled()
+    try:
+        data.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handlers.append(
+            _LogFile(data.logs / LOG_NAME, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES, delay=True)
+        )
+        descriptor = _open_crash_file(data.logs / CRASH_NAME)
+        faulthandler.enable(descriptor)
+    except OSError as error:
+        if verbose:
+            print(f"No log is written: {redact(str(error))}", file=sys.stderr)
+    if verbose:
+        handlers.append(logging.StreamHandler())
+    root = logging.getLogger()
+    for handler in handlers:
+        handler.setFormatter(form)
+        root.addHandler(handler)
+    level_before = logger.level
+    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    logger.info(
+        "Started: Python %s, %s %s", platform.python_version(), sys.platform, platform.machine()
+    )
+
+    def undo() -> None:
+        logger.setLevel(level_before)
+        for handler in handlers:
+            root.removeHandler(handler)
+            handler.close()
+        if descriptor is not None:
+            faulthandler.disable()
+            if was_enabled and sys.__stderr__ is not None:
+                faulthandler.enable(sys.__stderr__)
+            os.close(descriptor)
+
+    return undo
+
+
+def _open_crash_file(path: Path) -> int:
+    # A file that grew over many crashes starts anew.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    if path.exists() and path.stat().st_size > _CRASH_BYTES:
+        flags |= os.O_TRUNC
+    return os.open(path, flags, 0o600)
+
+
+def install_hooks(on_crash: Callable[[str], None] | None = None) -> Callable[[], None]:
+    """Log every exception that nobody caught, in any thread, and tell on_crash about it.
+
+    on_crash gets the redacted traceback, in the thread where it happened: a window must carry it to
+    its own thread. An exception inside on_crash is logged and goes no further. The hooks that were
+    there before are called too. Returns what puts them back.
+    """
+    before = sys.excepthook, threading.excepthook, sys.unraisablehook
+    inside = threading.local()
+
+    def tell(
+        where: str,
+        kind: type[BaseException],
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        report = describe_exception(kind, error, trace)
+        logger.critical("A bug, %s:\n%s", where, report)
+        if on_crash is None or getattr(inside, "telling", False):
+            return
+        inside.telling = True
+        try:
+            on_crash(report)
+        except Exception:
+            logger.exception("The crash could not be shown.")
+        finally:
+            inside.telling = False
+
+    def uncaught(
+        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        if issubclass(kind, Exception):  # not Ctrl+C
+            tell("uncaught", kind, error, trace)
+        before[0](kind, error, trace)
+
+    def uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
+        if issubclass(args.exc_type, Exception):
+            name = args.thread.name if args.thread else "unknown"
+            tell(f"in thread {name}", args.exc_type, args.exc_value, args.exc_traceback)
+        before[1](args)
+
+    def unraisable(args: sys.UnraisableHookArgs) -> None:
+        if issubclass(args.exc_type, Exception):
+            tell("where none can be raised", args.exc_type, args.exc_value, args.exc_traceback)
+        before[2](args)
+
+    sys.excepthook, threading.excepthook = uncaught, uncaught_in_thread
+    sys.unraisablehook = unraisable
+
+    def undo() -> None:
+        sys.excepthook, threading.excepthook, sys.unraisablehook = before
+
+    return undo
+
+
+def last_crash(data: DataDir) -> str | None:
+    """What faulthandler wrote when native code last crashed, redacted; None if it never did."""
+    with contextlib.suppress(OSError):
+        path = data.logs / CRASH_NAME
+        if path.stat().st_size:
+            with path.open("rb") as file:
+                file.seek(max(0, path.stat().st_size - 16_000))
+                return redact(file.read().decode("utf-8", "replace"))
+    return None
