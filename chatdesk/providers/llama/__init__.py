@@ -1,0 +1,9 @@
+"""The local model: llama.cpp through llama-cpp-python's low-level API, on one thread.
+
+Importing this package costs nothing: llama.cpp itself is loaded with the first model.
+"""
+
+from chatdesk.providers.llama.engine import LlamaEngine, LlamaRun
+from chatdesk.providers.llama.model import ModelChoice, ModelParameters, ModelState
+
+__all__ = ["LlamaEngine", "LlamaRun", "ModelChoice", "ModelParameters", "ModelState"]
