@@ -89,6 +89,10 @@ class Session:
         """The ids of all conversations in which a reply is being written."""
         return self._replies.conversations()
 
+    def growing(self, message_id: str) -> Message | None:
+        """The row, as it began, of a reply being written; None for any other id."""
+        return self._replies.growing(message_id)
+
     def so_far(self, message: Message) -> Message:
         """The message with the text that has arrived until now."""
         return self._replies.so_far(message)

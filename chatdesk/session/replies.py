@@ -54,6 +54,11 @@ class Replies:
         reply = self._growing.get(message.id)
         return reply.as_message() if reply else message
 
+    def growing(self, message_id: str) -> Message | None:
+        """The row, as it began, of a reply being written; None for any other id."""
+        reply = self._growing.get(message_id)
+        return reply.message if reply else None
+
     def begin(self, message: Message) -> None:
         """Take a reply whose streaming row is saved; start() gives it a run."""
         self._growing[message.id] = GrowingReply(message, self._monotonic())
