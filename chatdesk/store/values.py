@@ -1,0 +1,64 @@
+"""How Python values become database values and come back.
+
+Any text round-trips, NUL characters included, except that half of a surrogate pair - which is no
+character and which no UTF-8 file can hold - becomes U+FFFD, and two halves become the character
+they stand for. A person who pastes half an emoji keeps the message.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from typing import Any
+
+from chatdesk.chat.messages import Usage
+from chatdesk.errors import UsageError
+
+
+def storable(text: str) -> str:
+    """The text as it will be stored; the same object where nothing has to change."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def storable_or_none(text: str | None) -> str | None:
+    return None if text is None else storable(text)
+
+
+def to_json(value: Any) -> str:
+    """JSON text of a value; raises UsageError for one that JSON cannot hold."""
+    try:
+        return storable(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise UsageError("This value cannot be saved.", detail=str(error)) from error
+
+
+def known_usage(usage: Usage | None) -> Usage | None:
+    """Usage as it will be stored: a speed that is not finite (a reply that took no time) is
+    unknown, and a Usage of which nothing is known is none at all.
+    """
+    if usage is None:
+        return None
+    speed, wait = usage.tokens_per_second, usage.first_token_ms
+    known = replace(
+        usage,
+        first_token_ms=wait if wait is None or math.isfinite(wait) else None,
+        tokens_per_second=speed if speed is None or math.isfinite(speed) else None,
+    )
+    return None if known == Usage() else known
+
+
+def usage_columns(usage: Usage | None) -> tuple[float | None, ...]:
+    """The five columns of a reply's cost, in the order of Usage's fields."""
+    known = known_usage(usage) or Usage()
+    return (
+        known.prompt_tokens,
+        known.cached_tokens,
+        known.completion_tokens,
+        known.first_token_ms,
+        known.tokens_per_second,
+    )
