@@ -92,15 +92,19 @@ class LlamaEngine:
     """Writes replies with local models, one after the other.
 
     resolve names the file and parameters for a model (None: the default) and may raise any
-    ChatdeskError; it is asked before each reply, so changed settings take effect with the next.
+    ChatdeskError; it is asked before each reply, so changed settings take effect with the next,
+    and must be quick. check may raise too; it is asked only before a file is really loaded, while
+    the model before it is still there, so it may read the file.
     """
 
     def __init__(
         self,
         resolve: Callable[[str | None], ModelChoice],
         on_state: Callable[[ModelState], None],
+        check: Callable[[ModelChoice], None] | None = None,
     ) -> None:
         self._resolve = resolve
+        self._check = check
         self._on_state = on_state
         self._lock = threading.Condition()
         self._queue: deque[LlamaRun | _Load] = deque()
@@ -234,7 +238,7 @@ class LlamaEngine:
         try:
             choice = self._choose(wanted.model)
             if not self._has(choice):
-                check_file(choice.path)
+                self._inspect(choice)
         except ChatdeskError as problem:
             self._tell_state(ModelState("failed", wanted.model or "", error=problem))
             if self._loaded is not None:
@@ -254,6 +258,18 @@ class LlamaEngine:
             log.exception("no model could be chosen")
             raise _unexpected(bug) from bug
 
+    def _inspect(self, choice: ModelChoice) -> None:
+        """Raise ChatdeskError for a file that cannot work, before another model is given up."""
+        check_file(choice.path)
+        if self._check is not None:
+            try:
+                self._check(choice)
+            except ChatdeskError:
+                raise
+            except Exception as bug:
+                log.exception("a model could not be checked")
+                raise _unexpected(bug) from bug
+
     def _has(self, choice: ModelChoice) -> bool:
         return self._loaded is not None and self._loaded.model.choice.loads_as(choice)
 
@@ -265,7 +281,7 @@ class LlamaEngine:
         """
         if self._loaded is not None and self._has(choice):
             return self._loaded
-        check_file(choice.path)
+        self._inspect(choice)
         before = self._loaded.model.choice if self._loaded is not None else None
         self._unload()
         if run is not None:

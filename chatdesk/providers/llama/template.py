@@ -209,10 +209,12 @@ def _registered(name: str) -> Formatter:
     from llama_cpp import llama_chat_format
 
     registry: Any = llama_chat_format.LlamaChatCompletionHandlerRegistry
+    unknown = llama_chat_format.LlamaChatCompletionHandlerNotFoundException
     try:
         handler = registry().get_chat_completion_handler_by_name(name)
         formatter = inspect.getclosurevars(handler).nonlocals["chat_formatter"]
-    except (ValueError, KeyError) as problem:
+    except (unknown, KeyError, TypeError) as problem:
+        # The last two: a handler that calls functions and is no plain format.
         raise ModelError(
             f"There is no chat format named {name}.",
             "Leave the chat format empty to use the model's own, or choose another, such as "
