@@ -160,6 +160,16 @@ def test_this_processs_own_reply_is_not_touched(
     store.messages.append(reply.id, "text", "Good")
 
 
+def test_a_process_never_takes_its_own_reply_for_dead(
+    store: Store, say: Any, data: DataDir
+) -> None:
+    reply = say.reply(say.person("Hello"))
+    for lock in data.run.iterdir():
+        lock.unlink()
+    assert store.recover() == []
+    assert store.messages.get(reply.id).status is Status.STREAMING
+
+
 def test_a_reply_whose_lock_file_is_gone_is_dead(
     store: Store, say: Any, data: DataDir, opened: Callable[[], Store]
 ) -> None:
