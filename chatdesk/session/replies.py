@@ -13,7 +13,7 @@ from functools import partial
 from chatdesk.chat.events import Delta, Event, Failed, Finished, Started
 from chatdesk.chat.messages import Message, Status
 from chatdesk.chat.provider import Provider, Request
-from chatdesk.errors import StoreError
+from chatdesk.errors import ChatdeskError, StoreError
 from chatdesk.session.growing import RETRY_SAVE, STOP_PATIENCE, GrowingReply
 from chatdesk.session.listener import Listener
 from chatdesk.store import Messages
@@ -65,9 +65,16 @@ class Replies:
         self._by_conversation[message.conversation_id] = message.id
 
     def start(self, message_id: str, request: Request) -> None:
-        """Start the run. A provider may deliver before it returns, even the last event."""
+        """Start the run. A provider may deliver before it returns, even the last event.
+
+        One that refuses to start makes a failed reply, which can be tried again.
+        """
         reply = self._growing[message_id]
-        run = self._provider.start(request, partial(self._deliver, message_id))
+        try:
+            run = self._provider.start(request, partial(self._deliver, message_id))
+        except ChatdeskError as error:
+            self._deliver(message_id, Failed(error))
+            return
         reply.run = run
         if reply.stop_by is not None:
             run.cancel()

@@ -244,6 +244,16 @@ def test_a_provider_may_deliver_everything_before_it_returns(desk: Desk) -> None
     assert desk.texts() == ["Hello", "At once"]
 
 
+def test_a_provider_that_refuses_to_start_makes_a_failed_reply(desk: Desk) -> None:
+    def start(request: Request, deliver: Deliver) -> HeldRun:
+        raise ProviderError("The worker is gone.")
+
+    desk.provider.start = start  # type: ignore[method-assign]
+    desk.session.send(desk.conversation, "Hello")
+    assert desk.stored()[-1].status is Status.FAILED
+    assert desk.session.streaming(desk.conversation) is None
+
+
 def test_regenerating_keeps_the_old_reply_as_a_variant(desk: Desk) -> None:
     first = desk.exchange("Hello", "First")
     second = desk.session.regenerate(desk.conversation, first.id)
