@@ -19,12 +19,13 @@ from chatdesk.store.database import Database, Row
 from chatdesk.store.ownership import Owner
 from chatdesk.store.values import known_usage, storable, storable_or_none, usage_columns
 
-_USAGE = "prompt_tokens, cached_tokens, completion_tokens, first_token_ms, tokens_per_second"
+_USAGE = (
+    "measured, prompt_tokens, cached_tokens, completion_tokens, first_token_ms, tokens_per_second"
+)
 _COLUMNS = (
     "key, id, parent, role, status, created_at, model, error, finish_reason, content, reasoning,"
     f" {_USAGE}"
 )
-_NO_USAGE = (None,) * 5
 _ROLES = {role.value: role for role in Role}
 _STATUSES = {status.value: status for status in Status}
 
@@ -143,8 +144,9 @@ class Messages:
         with self._database.durable():
             rows = self._database.rows(
                 "UPDATE messages SET content = ?, reasoning = ?, status = ?, owner = NULL,"
-                " model = ?, error = ?, finish_reason = ?, prompt_tokens = ?, cached_tokens = ?,"
-                " completion_tokens = ?, first_token_ms = ?, tokens_per_second = ?"
+                " model = ?, error = ?, finish_reason = ?, measured = ?, prompt_tokens = ?,"
+                " cached_tokens = ?, completion_tokens = ?, first_token_ms = ?,"
+                " tokens_per_second = ?"
                 " WHERE id = ? AND owner = ? RETURNING key",
                 (
                     storable(message.content),
@@ -238,7 +240,7 @@ class Messages:
         key = rows(
             "INSERT INTO messages (id, conversation, parent, role, status, created_at, owner,"
             f" model, error, finish_reason, content, reasoning, {_USAGE})"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING key",
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING key",
             (
                 stored.id,
                 conversation,
@@ -293,7 +295,7 @@ def _message(
 ) -> Message:
     """A row as a message; names gives the id of its parent."""
     key, message_id, parent, role, status, created, model, error, reason, text, thought = row[:11]
-    usage = row[11:]
+    measured, *usage = row[11:]
     return Message(
         message_id,
         conversation_id,
@@ -305,7 +307,7 @@ def _message(
         thought + grown[1],
         _STATUSES[status],
         model,
-        None if usage == _NO_USAGE else Usage(*usage),
+        Usage(*usage) if measured else None,
         error,
         reason,
     )

@@ -38,24 +38,24 @@ def to_json(value: Any) -> str:
 
 
 def known_usage(usage: Usage | None) -> Usage | None:
-    """Usage as it will be stored: a speed that is not finite (a reply that took no time) is
-    unknown, and a Usage of which nothing is known is none at all.
-    """
+    """Usage as it will be stored: a time or speed that is not finite is unknown."""
     if usage is None:
         return None
-    speed, wait = usage.tokens_per_second, usage.first_token_ms
-    known = replace(
+    wait, speed = usage.first_token_ms, usage.tokens_per_second
+    return replace(
         usage,
         first_token_ms=wait if wait is None or math.isfinite(wait) else None,
         tokens_per_second=speed if speed is None or math.isfinite(speed) else None,
     )
-    return None if known == Usage() else known
 
 
 def usage_columns(usage: Usage | None) -> tuple[float | None, ...]:
-    """The five columns of a reply's cost, in the order of Usage's fields."""
-    known = known_usage(usage) or Usage()
+    """Whether there is a Usage (0 or 1), then its figures in the order of its fields."""
+    known = known_usage(usage)
+    if known is None:
+        return (0, None, None, None, None, None)
     return (
+        1,
         known.prompt_tokens,
         known.cached_tokens,
         known.completion_tokens,

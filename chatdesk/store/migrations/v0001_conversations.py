@@ -24,6 +24,7 @@ CREATE INDEX conversations_deleted ON conversations (deleted_at) WHERE deleted_a
 
 -- content and reasoning of a reply being written hold what it began with (a continued reply);
 -- the rest is in chunks until it is finished. owner is the process that writes it.
+-- measured: the reply has a Usage, even where none of its figures is known.
 CREATE TABLE messages (
     key INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -35,6 +36,7 @@ CREATE TABLE messages (
     created_at REAL NOT NULL,
     owner TEXT,
     model TEXT,
+    measured INTEGER NOT NULL DEFAULT 0 CHECK (measured IN (0, 1)),
     prompt_tokens INTEGER,
     cached_tokens INTEGER,
     completion_tokens INTEGER,
