@@ -8,15 +8,22 @@ however that ends. Nothing here knows what is in the files.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 PATIENCE = 2.0  # seconds; a holder needs milliseconds
 _PAUSE = 0.01
+
+
+class NotAFile(OSError):
+    """A pipe, a socket, a device."""
 
 
 def replace_file(path: Path, content: bytes) -> None:
@@ -38,6 +45,22 @@ def replace_file(path: Path, content: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def open_to_read(path: Path) -> BinaryIO:
+    """Open a file that may be anything, without waiting (for the writer of a pipe, say).
+
+    Raises NotAFile for what is neither a file nor a folder, OSError for the rest.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise NotAFile(errno.EINVAL, "it is not a file", str(path))
 
 
 @contextlib.contextmanager

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from chatdesk.errors import SettingsError
-from chatdesk.files import file_lock, replace_file
+from chatdesk.files import file_lock, open_to_read, replace_file
 from chatdesk.settings.declared import Settings
 from chatdesk.settings.table import OPTIONS, option, validate
 
@@ -202,14 +201,10 @@ class SettingsFile:
             return _Reading({}, (words,), content, signature, broken=True)
 
         try:
-            # Opened without waiting: in a hostile directory it may be a pipe that nobody writes to.
-            flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-            with os.fdopen(os.open(self._path, flags), "rb") as file:
-                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    return broken("is not a file")
+            with open_to_read(self._path) as file:
                 content = file.read(LARGEST_FILE + 1)
         except OSError as error:
-            return broken(f"cannot be read: {error.strerror or error}")
+            return broken(f"cannot be read: {error.strerror or 'no reason given'}")
         if len(content) > LARGEST_FILE:
             return broken("is too large to be a settings file")
         try:
