@@ -79,7 +79,7 @@ class Library:
         looks_like_path = any(mark and mark in name_or_path for mark in (os.sep, os.altsep))
         if (looks_like_path or path.suffix.lower() == ".gguf") and is_there(path):
             return path
-        if looks_like_path:
+        if looks_like_path and all(entry.name != name_or_path for entry in self.list()):
             raise NotFound(
                 f"There is no file {shown(path)} at that place.",
                 "Check the path.",
