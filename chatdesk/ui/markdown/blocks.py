@@ -21,7 +21,7 @@ from chatdesk.ui.markdown.chunks import (
     GROUP_ROWS,
     SEGMENT_CHARACTERS,
     SEGMENT_LINES,
-    cut_piece,
+    Cutter,
 )
 from chatdesk.ui.markdown.leaf import Alignment, Ancestor, Item, Quote, Spacing
 from chatdesk.ui.markdown.lines import Cursor, RawCell
@@ -115,12 +115,12 @@ class _Text:
     places: list[tuple[int, int]] = field(default_factory=list)
     atx: bool = False
     joined: bool = False
-    searched: int = 0
+    cutter: Cutter = field(default_factory=Cutter)
     last_line: int = 0
     """Index in text where the last line begins, if that may be a table's header, or -1."""
 
     def copy(self) -> _Text:
-        return replace(self, places=self.places.copy())
+        return replace(self, places=self.places.copy(), cutter=replace(self.cutter))
 
 
 @dataclass(slots=True)
@@ -580,13 +580,12 @@ class BlockParser:
 
     def _cut_text(self, leaf: _Text) -> None:
         while True:
-            cut, leaf.searched = cut_piece(leaf.text, leaf.searched)
+            cut = leaf.cutter.find(leaf.text)
             if not cut:
                 return
-            if not leaf.joined:
-                self._take_definitions(leaf)
-                if not leaf.text or len(leaf.text) < cut:
-                    continue
+            # Only what stands before the cut is looked at: the rest may not have come yet.
+            if not leaf.joined and self._take_definitions(leaf, cut):
+                continue
             self._emit_text(leaf, cut)
 
     # Leaves: closing
@@ -606,14 +605,15 @@ class BlockParser:
         elif isinstance(leaf, _Table):
             self._emit_rows(leaf, last=True)
 
-    def _take_definitions(self, leaf: _Text) -> None:
+    def _take_definitions(self, leaf: _Text, end: int | None = None) -> bool:
+        """Take the reference definitions off the front of a paragraph; whether there were any."""
         if self._define is None or leaf.level or not leaf.text.startswith("["):
-            return
-        taken = self._define(leaf.text)
-        if not taken:
-            return
-        _drop(leaf, taken)
-        leaf.last_line = -1
+            return False
+        taken = self._define(leaf.text[:end])
+        if taken:
+            _drop(leaf, taken)
+            leaf.last_line = -1
+        return taken > 0
 
     def _emit_text(self, leaf: _Text, end: int) -> None:
         """Hand out the first part of a text; the rest stays in the leaf as a joined one."""
@@ -711,7 +711,7 @@ def _drop(leaf: _Text, count: int) -> None:
             places[:] = [(0, source + count - index)]
     leaf.places = places
     leaf.last_line = leaf.last_line - count if leaf.last_line >= count else -1
-    leaf.searched = 0
+    leaf.cutter = Cutter()
 
 
 def _language(info: str) -> str:

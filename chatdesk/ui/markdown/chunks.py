@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from chatdesk.ui.markdown.leaf import Run
 
@@ -32,32 +32,56 @@ LEAF = 600
 HARD_LEAF = 1_000
 PIECE = 3_000
 HARD_PIECE = 6_000
+MARKS = 800
+"""Most characters of a piece that may be marks."""
 
 _SENTENCE_END = re.compile(r"[.!?\u2026][\"'\u201d\u2019)\]*_`]{0,3}(?=\s)|[\u3002\uff01\uff1f]|\n")
 
+_MARK = re.compile(r"[\\`*_~\[\]!<>&$#\n-]")
 
-def cut_piece(text: str, searched: int) -> tuple[int, int]:
-    """Where to cut a paragraph's source that has grown long.
 
-    Returns (cut, searched): cut is 0 while there is no place yet; searched is to be given again
-    with the same text grown longer, so that nothing is looked at twice. A cut lies at a sentence
-    end after PIECE characters where no delimiter is open; at HARD_PIECE it is made at a space.
+@dataclass(slots=True)
+class Cutter:
+    """Looks for the place to cut a paragraph's source that grows; looks at nothing twice.
+
+    A cut lies at a sentence end after PIECE characters where no delimiter is open. At HARD_PIECE
+    characters or MARKS marks it is made anyway: every mark costs, some with all the others.
+    After a cut, and for every other text, take a new one.
     """
-    position = max(PIECE, searched)
-    # The last character is not final: a sentence ends only where a space follows.
-    limit = min(len(text) - 1, HARD_PIECE)
-    while position < limit:
-        found = _SENTENCE_END.search(text, position, limit + 1)
-        if found is None or found.end() > limit:
-            break
-        position = found.end()
-        if _settled(text, position):
-            return position, 0
-    if len(text) > HARD_PIECE:
-        space = max(text.rfind(" ", PIECE, HARD_PIECE), text.rfind("\n", PIECE, HARD_PIECE))
-        return (space + 1 if space > 0 else HARD_PIECE), 0
-    # A sentence end and the marks after it are at most four characters: look at those again.
-    return 0, max(PIECE, limit - 4)
+
+    searched: int = 0
+    counted: int = 0
+    marks: int = 0
+    bound: int = HARD_PIECE
+
+    def find(self, text: str) -> int:
+        """Where to cut; 0 while there is no place. text: what it was, or that grown longer."""
+        self._count(text)
+        position = max(PIECE, self.searched)
+        # The last character is not final: a sentence ends only where a space follows.
+        limit = min(len(text) - 1, self.bound)
+        while position < limit:
+            found = _SENTENCE_END.search(text, position, limit + 1)
+            if found is None or found.end() > limit:
+                break
+            position = found.end()
+            if _settled(text, position):
+                return position
+        if len(text) > self.bound:
+            half = self.bound // 2
+            space = max(text.rfind(" ", half, self.bound), text.rfind("\n", half, self.bound))
+            return space + 1 if space > 0 else self.bound
+        # A sentence end and the marks after it are at most four characters: look again at those.
+        self.searched = limit - 4
+        return 0
+
+    def _count(self, text: str) -> None:
+        for mark in _MARK.finditer(text, self.counted, HARD_PIECE):
+            self.marks += 1
+            if self.marks == MARKS:
+                self.bound = mark.end()
+                break
+        self.counted = len(text) if self.marks < MARKS else HARD_PIECE
 
 
 def _settled(text: str, end: int) -> bool:

@@ -11,9 +11,6 @@ An Inliner belongs to one message (it knows its reference definitions) and to on
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import replace
 from functools import cache
 from typing import Any, Literal
 
@@ -26,18 +23,13 @@ from markdown_it.token import Token
 from chatdesk.ui.markdown.blocks import Places
 from chatdesk.ui.markdown.leaf import Run
 from chatdesk.ui.markdown.lines import RawCell
+from chatdesk.ui.markdown.runs import ADDRESS, Reader
 
 LABEL = 999
 """CommonMark's bound for the label of a reference."""
-_ALLOWED = re.compile(r"(?:https?://|mailto:)[^\s]", re.IGNORECASE)
-_ADDRESS = 2_000
 _CELLS = 2_000
+_MARKED = re.compile(r"[\\`*_~\[<&$\n]")
 _FORMULAS = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}
-
-
-def allowed_link(address: str) -> str:
-    """The address if it may be a link (http, https, mailto; not absurdly long), else ""."""
-    return address if _ALLOWED.match(address) and len(address) <= _ADDRESS else ""
 
 
 class References(dict[str, dict[str, str]]):
@@ -134,6 +126,9 @@ class Inliner:
         state = StateBlock(text, parser, env, [])
         line = 0
         while line < state.lineMax and reference(state, line, state.lineMax, False):
+            if any(len(found["href"]) > ADDRESS for found in env["references"].values()):
+                env["references"].popitem()
+                break
             line = state.line
         for label, definition in env.get("references", {}).items():
             if len(label) <= LABEL and label not in self.references:
@@ -146,13 +141,15 @@ class Inliner:
         """The runs of one piece of text whose characters stand at these places."""
         if not text:
             return ()
+        if not _MARKED.search(text) and len(places) == 1:
+            return (Run(text, source=places[0][1]),)
         env = {"references": self.references}
         parser = _parser()
         state = _State(text, parser, env, [])
         parser.inline.tokenize(state)
         for rule in parser.inline.ruler2.getRules(""):
             rule(state)
-        return _merge(_Reader(text, places).read(state.tokens))
+        return Reader(text, places).read(state.tokens)
 
     def cell_runs(self, cell: RawCell) -> tuple[Run, ...]:
         """The runs of a table's cell; those of recent cells are remembered."""
@@ -167,114 +164,3 @@ class Inliner:
         runs, asked = self._cells[cell]
         missed |= asked
         return runs
-
-
-class _Reader:
-    """Reads inline tokens in order, keeping the style they stand in."""
-
-    def __init__(self, text: str, places: Places) -> None:
-        self._text = text
-        self._places = places
-        self._indices = [index for index, _ in places]
-        self._bold = self._italic = self._strike = 0
-        self._link = ""
-
-    def read(self, tokens: Sequence[Token]) -> list[Run]:
-        runs: list[Run] = []
-        past = 0
-        for token in tokens:
-            kind = token.type
-            if kind == "strong_open" or kind == "strong_close":
-                self._bold += token.nesting
-            elif kind == "em_open" or kind == "em_close":
-                self._italic += token.nesting
-            elif kind == "s_open" or kind == "s_close":
-                self._strike += token.nesting
-            elif kind == "link_open":
-                self._link = allowed_link(str(token.attrs.get("href", "")))
-            elif kind == "link_close":
-                self._link = ""
-            else:
-                # Delimiters of one stretch all say where it begins: none stands before the last.
-                at = max(int(token.meta.get("at", past)), past)
-                run = self._run(token, at)
-                if run.text:
-                    runs.append(run)
-                    past = at + (len(run.text) if run.literal else 1)
-        return runs
-
-    def _run(self, token: Token, at: int) -> Run:
-        kind = token.type
-        text, code, math, image, link = token.content, False, False, False, self._link
-        if kind in ("softbreak", "hardbreak"):
-            text = "\n"
-            at = max(self._text.find("\n", at), 0)
-        elif kind == "code_inline":
-            code = True
-            at += len(token.markup)
-            if not self._text.startswith(text, at):
-                at = max(self._text.find(text, at, at + len(text) + 4), at)
-        elif kind == "formula":
-            math = True
-        elif kind == "image":
-            image = True
-            text = _plain(token.children) or "image"
-            link = allowed_link(str(token.attrs.get("src", ""))) or link
-            at += 2
-        elif kind == "text" and link and not self._text.startswith(text, at):
-            at += 1  # an autolink's text stands after its "<"
-        return Run(
-            text,
-            bold=self._bold > 0,
-            italic=self._italic > 0,
-            strike=self._strike > 0,
-            code=code,
-            math=math,
-            link=link,
-            image=image,
-            source=self._source(at),
-            literal=self._text.startswith(text, at) and self._contiguous(at, at + len(text)),
-        )
-
-    def _source(self, at: int) -> int:
-        if not self._places:
-            return -1
-        index, source = self._places[max(bisect_right(self._indices, at) - 1, 0)]
-        return source + at - index
-
-    def _contiguous(self, begin: int, end: int) -> bool:
-        return bisect_right(self._indices, begin) == bisect_right(self._indices, end - 1)
-
-
-def _plain(tokens: Sequence[Token] | None) -> str:
-    """The plain text of an image's label."""
-    parts: list[str] = []
-    for token in tokens or ():
-        if token.type in ("softbreak", "hardbreak"):
-            parts.append(" ")
-        elif token.type == "image":
-            parts.append(_plain(token.children))
-        else:
-            parts.append(token.content)
-    return "".join(parts).strip()
-
-
-def _merge(runs: Sequence[Run]) -> tuple[Run, ...]:
-    """Join neighbours of one style whose source is joined too."""
-    merged: list[Run] = []
-    for run in runs:
-        before = merged[-1] if merged else None
-        if (
-            before is not None
-            and before.literal
-            and run.literal
-            and before.source + len(before.text) == run.source
-            and not run.code
-            and not run.image
-            and not run.math
-            and replace(before, text="", source=0) == replace(run, text="", source=0)
-        ):
-            merged[-1] = replace(before, text=before.text + run.text)
-        else:
-            merged.append(run)
-    return tuple(merged)
