@@ -1,0 +1,18 @@
+"""The command line: the same conversations, models and settings without a window and without Qt.
+
+A module for each group of commands, imported when it is asked for. What a command promises to
+scripts (output, exit codes) is said in root.py and output.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line (default: the process's own); returns the exit code."""
+    from chatdesk.cli.root import run
+
+    return run(arguments)

@@ -1,0 +1,74 @@
+"""`chatdesk ask`: one question, one answer, for a person in a hurry and for scripts."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from chatdesk.chat.messages import Message, Status
+from chatdesk.cli.context import Context, pass_context
+from chatdesk.cli.output import print_hint, print_json, print_text
+from chatdesk.cli.parameters import given, sampling_options
+from chatdesk.errors import ProviderError, UsageError
+
+
+@click.command(short_help="Ask one question.")
+@click.argument("prompt", required=False, metavar="[PROMPT|-]")
+@click.option("--model", metavar="M", help="A model of the library or the path of a GGUF file.")
+@click.option("--system", metavar="TEXT", help="What the model is told before the question.")
+@sampling_options
+@click.option("--save", is_flag=True, help="Keep it among the conversations.")
+@click.option("--json", "as_json", is_flag=True, help="Print the reply as one JSON document.")
+@pass_context
+def ask(
+    context: Context,
+    /,
+    prompt: str | None,
+    model: str | None,
+    system: str | None,
+    save: bool,
+    as_json: bool,
+    **sampling: Any,
+) -> int:
+    """Ask one question; the reply is written to standard output as it comes.
+
+    Without PROMPT, or with -, the question is read from standard input. Nothing is kept unless
+    --save is given. Ctrl+C stops the reply.
+    """
+    from chatdesk.cli.conversing import Screen, conversing
+
+    parameters = given(**sampling)
+    text = _read() if prompt is None or prompt == "-" else prompt
+    if not text.strip():
+        raise UsageError("There is no question.", "Give one as PROMPT or on standard input.")
+    context.choose(model)
+    screen = Screen(show_text=not as_json)
+    with (
+        context.store() if save else context.temporary_store() as store,
+        conversing(context, store, screen) as talk,
+    ):
+        conversation = talk.session.new_conversation(
+            system_prompt=system, parameters=parameters, model=model
+        )
+        reply = talk.follow(talk.session.send(conversation.id, text))
+    return _finish(reply, as_json)
+
+
+def _read() -> str:
+    if sys.stdin.isatty():
+        print_hint("Type the question, then press Ctrl+D on an empty line.")
+    return sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\r\n")
+
+
+def _finish(reply: Message, as_json: bool) -> int:
+    from chatdesk.cli.shapes import message_shape
+
+    if as_json:
+        print_json(message_shape(reply, active=True))
+    elif reply.content and not reply.content.endswith("\n"):
+        print_text("")
+    if reply.status is Status.FAILED:
+        raise ProviderError(reply.error or "The reply could not be written.")
+    return 130 if reply.status is Status.STOPPED else 0

@@ -1,0 +1,214 @@
+"""`chatdesk chat`: a conversation in the terminal, saved like one in the window."""
+
+from __future__ import annotations
+
+import click
+
+from chatdesk.chat.messages import Conversation, Message, Status
+from chatdesk.chat.tree import Tree
+from chatdesk.cli.context import Context, pass_context
+from chatdesk.cli.conversations import heading, title_of
+from chatdesk.cli.conversing import Conversing, Screen, conversing
+from chatdesk.cli.lines import Lines
+from chatdesk.cli.output import print_error, print_hint, print_text
+from chatdesk.errors import ChatdeskError
+from chatdesk.session import Removed
+
+SHOWN_MESSAGES = 6  # of a conversation that is gone on with
+
+
+@click.command(short_help="Chat in the terminal.")
+@click.option("--model", metavar="M", help="A model of the library or the path of a GGUF file.")
+@click.option("--system", metavar="TEXT", help="What the model is told before the conversation.")
+@click.option("--conversation", metavar="ID", help="Go on with this conversation.")
+@click.option("--temporary", is_flag=True, help="Keep nothing.")
+@pass_context
+def chat(
+    context: Context,
+    /,
+    model: str | None,
+    system: str | None,
+    conversation: str | None,
+    temporary: bool,
+) -> None:
+    """Chat in the terminal. Enter sends; /help shows what else there is.
+
+    The conversation is kept like one of the window, unless --temporary is given.
+    """
+    if conversation is not None and temporary:
+        raise click.UsageError("--conversation and --temporary do not go together.")
+    context.choose(model)
+    screen = Screen()
+    with (
+        context.temporary_store() if temporary else context.store() as store,
+        conversing(context, store, screen) as talk,
+    ):
+        terminal = TerminalChat(context, talk, temporary=temporary, model=model, system=system)
+        if conversation is not None:
+            terminal.open(store.conversations.get(conversation))
+            terminal.adopt(model, system)
+        terminal.run()
+
+
+class TerminalChat:
+    """The conversation shown now, and the loop of reading and answering. Main thread.
+
+    A conversation is made with its first message; until then model and system wait here.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        talk: Conversing,
+        *,
+        temporary: bool = False,
+        model: str | None = None,
+        system: str | None = None,
+    ) -> None:
+        self.context = context
+        self.talk = talk
+        self.session = talk.session
+        self.conversations = talk.store.conversations
+        self.temporary = temporary
+        self.model = model
+        self.system = system
+        self.conversation_id: str | None = None
+        self.lines = Lines()
+        self.beginning = ""  # what the next line begins with
+        self.leaving = False
+        self.undone: list[Removed] = []
+        self._seen = talk.store.data_version()
+
+    # -- the loop -------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Read and answer until the end of the input."""
+        from chatdesk.cli.chat_commands import run_command
+
+        self.talk.load(self._model())
+        if self.lines.interactive:
+            self._greet()
+        while not self.leaving:
+            text = self._read()
+            if text is None:
+                break
+            if not text.strip():
+                continue
+            try:
+                if text.startswith("//"):
+                    self.send(text[1:])
+                elif text.startswith("/"):
+                    run_command(self, text)
+                else:
+                    self.send(text)
+            except ChatdeskError as error:
+                print_error(error)
+        if self.lines.interactive:
+            print_text("")
+
+    def _read(self) -> str | None:
+        beginning, self.beginning = self.beginning, ""
+        try:
+            return self.lines.read(beginning)
+        except KeyboardInterrupt:
+            if not self.lines.interactive:
+                raise
+            print_text("")
+            print_hint("Ctrl+D leaves.")
+            return ""
+
+    def _greet(self) -> None:
+        name = self.context.choose(self._model()).name
+        kept = "nothing is kept" if self.temporary else "saved on this computer"
+        print_hint(f"{name} - {kept}. /help shows the commands, Ctrl+D leaves.")
+
+    def _model(self) -> str | None:
+        if self.conversation_id is None:
+            return self.model
+        return self.conversations.get(self.conversation_id).model
+
+    # -- conversations --------------------------------------------------------------------------
+
+    @property
+    def tree(self) -> Tree:
+        """The messages of the conversation; an empty tree before the first."""
+        if self.conversation_id is None:
+            return Tree()
+        version = self.talk.store.data_version()
+        if version != self._seen:  # a window wrote in it, perhaps
+            self._seen = version
+            self.session.forget(self.conversation_id)
+        return self.session.tree(self.conversation_id)
+
+    def new(self) -> None:
+        """Leave this conversation; the next message begins another."""
+        self.conversation_id = None
+
+    def open(self, conversation: Conversation) -> None:
+        """Go on with a conversation, showing its end."""
+        self.conversation_id = conversation.id
+        path = self.tree.path()
+        print_hint(f"{title_of(conversation)} ({conversation.id})")
+        for message in path[-SHOWN_MESSAGES:]:
+            print_text(f"\n{heading(message, self.tree)}\n{message.content}")
+        if path:
+            print_text("")
+
+    def adopt(self, model: str | None, system: str | None) -> None:
+        """Give an opened conversation what the command line says."""
+        if model is not None:
+            self.set_model(model)
+        if system is not None:
+            self.set_system(system)
+
+    def set_model(self, model: str) -> None:
+        """Let another model answer from now on. Raises NotFound or ModelError."""
+        choice = self.context.choose(model)
+        self.model = model
+        if self.conversation_id is not None:
+            self.conversations.set_model(self.conversation_id, model)
+        self.talk.load(model)
+        print_hint(f"{choice.name} answers from now on.")
+
+    def set_system(self, text: str) -> None:
+        """Tell the model this before the conversation."""
+        self.system = text
+        if self.conversation_id is not None:
+            parameters = self.conversations.get(self.conversation_id).parameters
+            self.session.configure(self.conversation_id, text, parameters)
+
+    # -- replies --------------------------------------------------------------------------------
+
+    def send(self, text: str) -> None:
+        """Send a message and show the reply."""
+        if self.conversation_id is None:
+            made = self.session.new_conversation(system_prompt=self.system, model=self.model)
+            self.conversation_id = made.id
+        _ = self.tree  # as it is now, if another process changed it
+        self.show(self.session.send(self.conversation_id, text))
+
+    def show(self, reply: Message) -> None:
+        """Wait for a reply and show it, then how it went."""
+        if reply.content:  # a continued one
+            print_text(reply.content, end="")
+        ended = self.talk.follow(reply)
+        self._seen = self.talk.store.data_version()
+        if ended.content and not ended.content.endswith("\n"):
+            print_text("")
+        if ended.status is Status.FAILED:
+            print_hint(ended.error or "The reply could not be written.")
+        elif self.lines.interactive:
+            print_hint(_summary(ended))
+
+
+def _summary(message: Message) -> str:
+    """ "(stopped, 41 tok/s, 0.2 s to the first word)"."""
+    notes = [message.status.value] if message.status is not Status.COMPLETE else []
+    if message.finish_reason == "length":
+        notes.append("cut at its longest; /continue goes on")
+    usage = message.usage
+    if usage is not None and usage.tokens_per_second is not None:
+        notes.append(f"{usage.tokens_per_second:.0f} tok/s")
+    if usage is not None and usage.first_token_ms is not None:
+        notes.append(f"first word after {usage.first_token_ms / 1000:.1f} s")
+    return f"({', '.join(notes)})" if notes else ""

@@ -1,0 +1,79 @@
+"""Opens the window; where there is no display, says so and starts the chat in the terminal."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import sys
+from contextlib import closing, suppress
+from pathlib import Path
+
+import click
+
+from chatdesk.cli.context import Context, pass_context
+from chatdesk.cli.output import print_hint
+from chatdesk.errors import NotFound
+
+_LOCAL_DISPLAY = re.compile(r"^(?:unix)?:(\d+)(?:\.\d+)?$")
+
+
+@click.command(hidden=True)
+@click.argument("files", nargs=-1, metavar="FILE...")
+@click.pass_context
+@pass_context
+def window(context: Context, ctx: click.Context, /, files: tuple[str, ...]) -> int:
+    """Open the window, with these model files."""
+    for name in files:
+        if not Path(name).is_file():
+            raise NotFound(f"There is no file {name}.", "Check the path.")
+    paths = [str(Path(name).absolute()) for name in files]
+    reason = why_no_window()
+    if reason is None:
+        try:
+            from chatdesk.app import main
+        except ImportError as error:
+            # Qt, or a system library that it is linked with, is not there.
+            reason = f"The window cannot be opened ({error.msg})"
+        else:
+            context.data.create()
+            return main(context.data, context.verbose, paths)
+    print_hint(f"{reason}, so Chatdesk starts in the terminal.")
+    return _chat(ctx, context, paths[0] if paths else None)
+
+
+def _chat(ctx: click.Context, context: Context, model: str | None) -> int:
+    from chatdesk.cli.chat import chat
+    from chatdesk.cli.root import start_log
+
+    start_log(context)
+    code = ctx.invoke(chat, model=model, system=None, conversation=None, temporary=False)
+    return int(code or 0)
+
+
+def why_no_window() -> str | None:
+    """What speaks against a window, as the beginning of a sentence; None where nothing does."""
+    if not sys.platform.startswith(("linux", "freebsd", "openbsd", "netbsd")):
+        return None
+    if os.environ.get("QT_QPA_PLATFORM") or os.environ.get("WAYLAND_DISPLAY"):
+        return None
+    display = os.environ.get("DISPLAY")
+    if not display:
+        return "There is no display"
+    # Qt would end the process if it could not connect.
+    if not _answers(display):
+        return f"The display {display} does not answer"
+    return None
+
+
+def _answers(display: str) -> bool:
+    """Whether an X server listens; a display of another machine is taken to."""
+    local = _LOCAL_DISPLAY.match(display)
+    if local is None:
+        return True
+    path = f"/tmp/.X11-unix/X{local.group(1)}"
+    for address in (path, f"\0{path}"):
+        with suppress(OSError), closing(socket.socket(socket.AF_UNIX)) as connection:
+            connection.connect(address)
+            return True
+    return False
