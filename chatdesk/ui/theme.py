@@ -159,6 +159,11 @@ class Theme(QObject):
         return DARK if self._dark else LIGHT
 
     @property
+    def inverse(self) -> Tokens:
+        """The other scheme's colours, for what must stand out from the window (toasts)."""
+        return LIGHT if self._dark else DARK
+
+    @property
     def dark(self) -> bool:
         return self._dark
 

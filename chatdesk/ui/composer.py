@@ -1,0 +1,275 @@
+"""Where the person writes: a card that grows with the text, send and stop, the edit banner.
+
+It knows nothing of conversations: it is given a draft and tells what was written. A draft that
+changed is told at most DRAFT_MS after the last key, and at once when the focus leaves or the window
+closes, so that no word is lost.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QFocusEvent, QHideEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from chatdesk.ui.controls import IconButton, hint
+from chatdesk.ui.icons import pixmap
+from chatdesk.ui.message_field import MessageField
+from chatdesk.ui.theme import ICON, RADIUS, S1, S2, S3, S4, S5, TARGET, Theme
+
+DRAFT_MS = 300
+EDIT_BANNER = "Editing a message: a new branch starts here"
+
+
+class Composer(QWidget):
+    """submitted(text): send it (the text stays until set_draft or end_edit takes it away).
+
+    draft_changed is silent while an earlier message is edited: that text is no draft.
+    """
+
+    submitted = Signal(str)
+    stop_requested = Signal()
+    draft_changed = Signal(str)
+    edit_last_requested = Signal()
+    edit_cancelled = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._streaming = False
+        self._editing = False
+        self._stashed = ""  # the draft that an edit interrupted
+        self._told = ""  # the draft as it was told last
+
+        self.card = _Card(theme, self)
+        self.field = MessageField(theme, self.card)
+        self.send_button = IconButton("send", "", theme, self.card, look="filled")
+        self.send_button.setObjectName("sendButton")
+        self.stop_button = IconButton(
+            "stop", hint("Stop the reply", "Esc"), theme, self.card, look="filled"
+        )
+        self.stop_button.setObjectName("stopButton")
+        self.stop_button.hide()
+        self.banner = _Banner(theme, self.card)
+        self.banner.hide()
+
+        buttons = QVBoxLayout()
+        buttons.setContentsMargins(0, 0, 0, 0)
+        buttons.addStretch(1)
+        buttons.addWidget(self.send_button)
+        buttons.addWidget(self.stop_button)
+        row = QHBoxLayout()
+        row.setContentsMargins(S4, S1, S1 + 2, S1)
+        row.setSpacing(S2)
+        row.addWidget(self.field, 1)
+        row.addLayout(buttons)
+        inside = QVBoxLayout(self.card)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setSpacing(0)
+        inside.addWidget(self.banner)
+        inside.addLayout(row)
+        self._outer = QHBoxLayout(self)
+        self._outer.setSpacing(0)
+        self._outer.addWidget(self.card)
+
+        self._pending = QTimer(self)
+        self._pending.setSingleShot(True)
+        self._pending.setInterval(DRAFT_MS)
+        self._pending.timeout.connect(self.flush_draft)
+        self.field.textChanged.connect(self._changed)
+        self.field.accepted.connect(self._submit)
+        self.field.escaped.connect(self._escape)
+        self.field.up_in_empty.connect(self._edit_last)
+        self.field.installEventFilter(self)
+        self.send_button.clicked.connect(self._submit)
+        self.stop_button.clicked.connect(self.stop_requested)
+        self.banner.cancelled.connect(self.edit_cancelled)
+        theme.changed.connect(self._theme_changed)
+        self.setFocusProxy(self.field)
+        self.set_model_name("")
+        self.set_enter_sends(True)
+        self._changed()
+
+    # -- data in --------------------------------------------------------------------------------
+
+    def set_draft(self, text: str) -> None:
+        """Show this draft with the cursor at its end; nothing is told."""
+        if self._editing:
+            self._stashed = text
+            return
+        self._put(text)
+        self._told = text
+
+    def set_streaming(self, streaming: bool) -> None:
+        """Show stop in the place of send."""
+        if streaming == self._streaming:
+            return
+        self._streaming = streaming
+        focused = self.send_button.hasFocus() or self.stop_button.hasFocus()
+        self.send_button.setVisible(not streaming)
+        self.stop_button.setVisible(streaming)
+        if focused:
+            self.focus()
+
+    def begin_edit(self, text: str) -> None:
+        """Edit an earlier message: its text takes the draft's place until end_edit()."""
+        if not self._editing:
+            self.flush_draft()
+            self._stashed = self.field.toPlainText()
+        self._editing = True
+        self.banner.show()
+        self._put(text)
+        self._name_send()
+        self.focus()
+
+    def end_edit(self) -> None:
+        """Leave editing and show the draft again that it interrupted."""
+        if not self._editing:
+            return
+        self._editing = False
+        self.banner.hide()
+        self._put(self._stashed)
+        self._told, self._stashed = self._stashed, ""
+        self._name_send()
+
+    def set_model_name(self, name: str) -> None:
+        """The model that will answer, for the placeholder."""
+        self.field.setPlaceholderText(f"Message {name}".strip())
+
+    def set_enter_sends(self, enter_sends: bool) -> None:
+        """Enter sends and Shift+Enter makes a line; else Enter makes a line, Ctrl+Enter sends."""
+        self.field.enter_sends = enter_sends
+        self._name_send()
+
+    def flush_draft(self) -> None:
+        """Tell the draft now if it changed since it was told."""
+        self._pending.stop()
+        text = self.field.toPlainText()
+        if not self._editing and text != self._told:
+            self._told = text
+            self.draft_changed.emit(text)
+
+    def focus(self) -> None:
+        """Put the focus into the text field."""
+        self.field.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    # -- data out -------------------------------------------------------------------------------
+
+    @property
+    def text(self) -> str:
+        return self.field.toPlainText()
+
+    @property
+    def editing(self) -> bool:
+        return self._editing
+
+    # -- inner ----------------------------------------------------------------------------------
+
+    def _put(self, text: str) -> None:
+        self.field.set_text(text)
+        self._pending.stop()
+
+    def _changed(self) -> None:
+        self.send_button.setEnabled(not self.field.is_blank())
+        if not self._editing:
+            self._pending.start()
+
+    def _submit(self) -> None:
+        if self._streaming or self.field.is_blank():
+            return
+        # Indentation of the first line may mean something (code); empty lines around do not.
+        self.submitted.emit(self.field.toPlainText().strip("\n").rstrip())
+
+    def _escape(self) -> None:
+        if self._editing:
+            self.edit_cancelled.emit()
+        elif self._streaming:
+            self.stop_requested.emit()
+
+    def _edit_last(self) -> None:
+        if not self._editing and not self._streaming:
+            self.edit_last_requested.emit()
+
+    def _name_send(self) -> None:
+        key = "Return" if self.field.enter_sends else "Ctrl+Return"
+        self.send_button.set_hint(hint("Send the edited message" if self._editing else "Send", key))
+
+    def _theme_changed(self) -> None:
+        self._set_margins()
+        self.card.update()
+
+    def _set_margins(self) -> None:
+        side = S4 if self.width() < self._theme.column_width else S5
+        side = max(side, (self.width() - self._theme.column_width) // 2)
+        self._outer.setContentsMargins(side, S2, side, S4)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._set_margins()
+        super().resizeEvent(event)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QFocusEvent) and watched is self.field:
+            self.card.update()
+            if event.type() == QEvent.Type.FocusOut:
+                self.flush_draft()
+        return super().eventFilter(watched, event)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.flush_draft()
+
+
+class _Card(QWidget):
+    """The rounded ground; it wears the focus ring for the field in it."""
+
+    def __init__(self, theme: Theme, composer: Composer) -> None:
+        super().__init__(composer)
+        self._theme = theme
+        self._composer = composer
+        self.setCursor(Qt.CursorShape.IBeamCursor)
+
+    def mousePressEvent(self, event: object) -> None:
+        self._composer.focus()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        tokens = self._theme.tokens
+        focused = self._composer.field.hasFocus()
+        width = 2 if focused else 1
+        painter.setPen(QPen(tokens.accent if focused else tokens.control_border, width))
+        painter.setBrush(tokens.raised)
+        area = QRectF(self.rect()).adjusted(width / 2, width / 2, -width / 2, -width / 2)
+        painter.drawRoundedRect(area, RADIUS, RADIUS)
+
+
+class _Banner(QWidget):
+    """Says that an earlier message is being edited, and lets go of it."""
+
+    cancelled = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self.setObjectName("editBanner")
+        self.setCursor(Qt.CursorShape.ArrowCursor)
+        self._label = QLabel(EDIT_BANNER, self)
+        self._label.setProperty("tone", "secondary")
+        self._label.setMinimumWidth(1)
+        cancel = IconButton("close", hint("Cancel the edit", "Esc"), theme, self)
+        cancel.setObjectName("cancelEditButton")
+        cancel.clicked.connect(self.cancelled)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(S4 + ICON + S2, S1, S1 + 6, 0)
+        row.setSpacing(S2)
+        row.addWidget(self._label, 1)
+        row.addWidget(cancel)
+
+    def sizeHint(self) -> QSize:
+        return QSize(super().sizeHint().width(), TARGET + S1)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        tokens = self._theme.tokens
+        y = S1 + (self.height() - S1 - ICON) // 2
+        painter.drawPixmap(S4, y, pixmap("edit", tokens.accent, ICON, self.devicePixelRatioF()))
+        painter.fillRect(S3, self.height() - 1, self.width() - S3 * 2, 1, tokens.border)
