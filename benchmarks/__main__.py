@@ -14,11 +14,10 @@ import psutil
 
 # A suite may be made of several modules, each with rows().
 SUITES = {
-    "engine": ("benchmarks.engine",),
+    "engine": ("benchmarks.engine", "benchmarks.window"),
     "transcript": ("benchmarks.markdown", "benchmarks.transcript"),
     "store": ("benchmarks.store",),
     "startup": ("benchmarks.startup",),
-    "window": ("benchmarks.window",),
 }
 
 

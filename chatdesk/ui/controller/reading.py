@@ -54,7 +54,7 @@ class Reading(QObject):
         self._left_out: dict[str, frozenset[str]] = {}
         self._filling: dict[str, Filling] = {}
         self._loading: tuple[str, float | None] = ("Loading the model", None)
-        transcript.action_requested.connect(self._act)
+        transcript.action_requested.connect(self.try_act)
         transcript.link_activated.connect(self._open_link)
 
     @property
@@ -194,6 +194,13 @@ class Reading(QObject):
                 lambda: session.restore_branch(removed),
             )
 
+    def try_act(self, message_id: str, action: str) -> None:
+        """act(), with what cannot be done told to the person."""
+        try:
+            self.act(message_id, action)
+        except ChatdeskError as error:
+            self._show_error(error)
+
     def last_reply(self) -> Message | None:
         """The newest reply on the shown path."""
         if self._conversation is None:
@@ -202,12 +209,6 @@ class Reading(QObject):
         return next((m for m in reversed(path) if m.role is Role.ASSISTANT), None)
 
     # -- inner --------------------------------------------------------------------------------
-
-    def _act(self, message_id: str, action: str) -> None:
-        try:
-            self.act(message_id, action)
-        except ChatdeskError as error:
-            self._show_error(error)
 
     def _set_activity(self, message: Message, text: str, fraction: float | None) -> None:
         self._activity[message.id] = (text, fraction)

@@ -1,0 +1,182 @@
+"""The composition root of the window: what is made, in which order, and in which order it ends.
+
+Start: one window for each data directory, logging, settings, database, window; the model is loaded
+once the window is on the screen, so that a person can type at once. End: no new runs, the replies
+being written are saved as interrupted, the worker is joined, the database closed, the loop stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import qasync
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+
+from chatdesk import __version__
+from chatdesk.diagnostics import install_hooks, setup_logging
+from chatdesk.errors import ChatdeskError
+from chatdesk.library import Library
+from chatdesk.paths import DataDir
+from chatdesk.providers.llama import LlamaEngine
+from chatdesk.providers.llama.choose import Chooser
+from chatdesk.settings import SettingsFile
+from chatdesk.store import Store, open_store
+from chatdesk.ui.bridge import ModelWorker, WorkerProvider
+from chatdesk.ui.controller.desk import Desk
+from chatdesk.ui.crash import CrashReporter
+from chatdesk.ui.housekeeping import Housekeeping
+from chatdesk.ui.main_window import MainWindow
+from chatdesk.ui.signals import QuitSignals
+from chatdesk.ui.single_instance import SingleInstance
+from chatdesk.ui.theme import Theme
+from chatdesk.ui.transcript import TranscriptView
+
+_log = logging.getLogger(__name__)
+
+
+def make_application(arguments: Sequence[str] = ()) -> QApplication:
+    """The QApplication with its name, icon and the settings that must come before any window."""
+    application = QApplication(["chatdesk", *arguments])
+    application.setApplicationName("Chatdesk")
+    application.setApplicationDisplayName("Chatdesk")
+    application.setApplicationVersion(__version__)
+    application.setDesktopFileName("chatdesk")
+    # The window ends the program itself, after everything is saved.
+    application.setQuitOnLastWindowClosed(False)
+    return application
+
+
+def main(
+    data_dir: DataDir,
+    verbose: bool = False,
+    files: Sequence[str] = (),
+    *,
+    on_ready: Callable[[], object] | None = None,
+) -> int:
+    """Open the window and run until it is closed; the process's exit code. Main thread only.
+
+    files: model files to add and use. on_ready is called once when a person can type. A second
+    start with the same data directory hands over to the first and returns 0.
+    """
+    application = make_application()
+    try:
+        data_dir.create()
+        instance = SingleInstance(data_dir)
+        if not instance.start(files):
+            return 0
+    except ChatdeskError as error:
+        print(f"chatdesk: {error}", file=sys.stderr)
+        return 1
+    undo_logging = setup_logging(data_dir, verbose)
+    crashes = CrashReporter(data_dir)
+    undo_hooks = install_hooks(crashes.report)
+    try:
+        store = open_store(data_dir)
+    except ChatdeskError as error:
+        _log.error("The database cannot be opened: %s", error.detail or type(error).__name__)
+        crashes.tell_and_end(error)
+        return 1
+    else:
+        program = Program(application, data_dir, store)
+        crashes.attach(program.window, program.theme, program.close)
+        instance.activated.connect(program.desk.activate)
+        return program.run(files, on_ready)
+    finally:
+        instance.close()
+        undo_hooks()
+        undo_logging()
+
+
+class Program:
+    """Everything of one run of the window, from the first widget to the closed database."""
+
+    def __init__(
+        self,
+        application: QApplication,
+        data: DataDir,
+        store: Store,
+    ) -> None:
+        self._store = store
+        settings = SettingsFile(data.settings)
+        self.theme = theme = Theme(application)
+        # The event loop exists before anything can start a coroutine in it.
+        self._loop = qasync.QEventLoop(application)
+        asyncio.set_event_loop(self._loop)
+        self._loop.set_exception_handler(_loop_exception)
+        self._closed = asyncio.Event()
+        self._worker = ModelWorker()
+        library = Library(data)
+        chooser = Chooser(library, lambda: settings.values)
+        engine = LlamaEngine(chooser.resolve, self._worker.tell_state, chooser.check)
+        self._worker.use(engine)
+        transcript = TranscriptView(theme)
+        self.window = MainWindow(theme, transcript)
+        self.desk = Desk(
+            self.window,
+            transcript,
+            theme,
+            data,
+            settings,
+            store,
+            library,
+            engine,
+            WorkerProvider(self._worker),
+        )
+        theme.apply(application)
+        self._worker.state_changed.connect(self.desk.models.on_state)
+        self.desk.closing.connect(self._closed.set)
+        application.commitDataRequest.connect(self.desk.flush)
+        self._housekeeping = Housekeeping(self.desk.streaming, application)
+        self._signals = QuitSignals(self.window.close, application)
+
+    def close(self) -> None:
+        """Close the window as its close button does."""
+        self.window.close()
+
+    def run(self, files: Sequence[str], on_ready: Callable[[], object] | None) -> int:
+        """Show the window; returns when it is closed and everything is saved."""
+        self.desk.start()
+        self.window.show()
+        # What is not needed to type comes after the first frame: loading the model begins with
+        # importing llama.cpp, which takes longer than everything before it.
+        QTimer.singleShot(0, lambda: self._when_shown(files, on_ready))
+        with self._loop:
+            self._loop.run_until_complete(self._closed.wait())
+            self._end()
+        return 0
+
+    def _when_shown(self, files: Sequence[str], on_ready: Callable[[], object] | None) -> None:
+        if on_ready is not None:
+            on_ready()
+        self._worker.start()
+        if files:
+            self.desk.models.add(list(files))
+        else:
+            self.desk.models.load()
+        handle = self.window.windowHandle()
+        if handle is not None:
+            self._housekeeping.start(handle)
+
+    def _end(self) -> None:
+        self._signals.close()
+        self._housekeeping.stop()
+        self.desk.close()
+        if not self._worker.close():
+            _log.error("The model's thread did not end in time")
+        self._store.close()
+        self.window.hide()
+        self.window.deleteLater()
+
+
+def _loop_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """An exception that no coroutine caught is a bug: to the log and the crash dialog."""
+    error = context.get("exception")
+    if isinstance(error, BaseException):
+        sys.excepthook(type(error), error, error.__traceback__)
+    else:
+        _log.error("The event loop reports: %s", context.get("message"))

@@ -1,0 +1,196 @@
+"""What each action of the table does: menus, shortcuts, dialogs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QPoint, Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QDialog, QFileDialog, QMenu
+
+from chatdesk.errors import ChatdeskError
+from chatdesk.library import Library
+from chatdesk.paths import DataDir
+from chatdesk.settings import SettingsFile, option
+from chatdesk.store import Store
+from chatdesk.ui.about import AboutDialog
+from chatdesk.ui.actions import Actions
+from chatdesk.ui.conversation_settings import ConversationSettings
+from chatdesk.ui.icons import icon
+from chatdesk.ui.main_window import MainWindow
+from chatdesk.ui.models import ModelsDialog
+from chatdesk.ui.palette import Palette
+from chatdesk.ui.settings import SettingsDialog
+from chatdesk.ui.shortcuts import ShortcutsDialog
+from chatdesk.ui.theme import Theme
+
+if TYPE_CHECKING:
+    from chatdesk.ui.controller.desk import Desk
+
+MENU = (
+    "rename_chat",
+    "conversation_settings",
+    "delete_chat",
+    "-",
+    "models",
+    "palette",
+    "settings",
+    "shortcuts",
+    "about",
+)
+
+
+class Commands(QObject):
+    """Makes the window's QActions and does what they say. GUI thread only."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        window: MainWindow,
+        theme: Theme,
+        data: DataDir,
+        settings: SettingsFile,
+        store: Store,
+        library: Library,
+    ) -> None:
+        super().__init__(desk)
+        self._desk = desk
+        self._window = window
+        self._theme = theme
+        self._data = data
+        self._settings = settings
+        self._store = store
+        self._library = library
+        self.actions = Actions(window, lambda name: icon(name, theme))
+        theme.changed.connect(self.actions.refresh_icons)
+        self._connect()
+
+    def menu(self, position: QPoint) -> None:
+        """Open the window's menu at a point of the screen."""
+        menu = QMenu(self._window)
+        self.actions.fill(menu, MENU)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(position)
+
+    def show_models(self) -> None:
+        """Open the model manager."""
+        models = self._desk.models
+        dialog = ModelsDialog(self._library, self._settings, self._theme, self._window)
+        dialog.model_chosen.connect(models.choose)
+        dialog.set_current(models.state.path)
+        models.changed.connect(dialog.model_changed)
+        self._open(dialog)
+
+    def show_settings(self) -> None:
+        """Open the settings dialog."""
+        self._open(SettingsDialog(self._settings, self._theme, self._library, self._window))
+
+    def show_conversation_settings(self) -> None:
+        """Open the settings of the open conversation; a new one is made for them."""
+        desk = self._desk
+        current = desk.conversations.current
+        if current is None:
+            current = desk.session.new_conversation().id
+            desk.conversations.open(current)
+        conversation = self._store.conversations.get(current)
+        dialog = ConversationSettings(
+            conversation.system_prompt,
+            conversation.parameters,
+            self._settings.values,
+            self._theme,
+            self._window,
+        )
+
+        def configure(system_prompt: str | None, parameters: dict[str, Any]) -> None:
+            try:
+                desk.session.configure(conversation.id, system_prompt, parameters)
+            except ChatdeskError as error:
+                desk.show_error(error)
+
+        dialog.changed.connect(configure)
+        self._open(dialog)
+
+    # -- inner --------------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        desk, window = self._desk, self._window
+        conversations = desk.conversations
+        slots: dict[str, Callable[[], object]] = {
+            "new_chat": conversations.new,
+            "search": window.focus_search,
+            "next_chat": lambda: conversations.step(1),
+            "previous_chat": lambda: conversations.step(-1),
+            "rename_chat": self._rename,
+            "conversation_settings": self.show_conversation_settings,
+            "delete_chat": conversations.delete_current,
+            "focus_composer": window.composer.focus,
+            "regenerate": lambda: self._with_last_reply("regenerate"),
+            "copy_reply": lambda: self._with_last_reply("copy"),
+            "models": self.show_models,
+            "add_model": self._add_model,
+            "palette": self._show_palette,
+            "toggle_sidebar": window.toggle_sidebar,
+            "larger_text": lambda: self._resize_text(1),
+            "smaller_text": lambda: self._resize_text(-1),
+            "normal_text": lambda: self._resize_text(0),
+            "full_screen": self._full_screen,
+            "settings": self.show_settings,
+            "shortcuts": self._show_shortcuts,
+            "open_data": lambda: self._open_folder(self._data.root),
+            "open_logs": lambda: self._open_folder(self._data.logs),
+            "about": lambda: self._open(AboutDialog(self._theme, self._data, window)),
+            "quit": window.close,
+        }
+        for action_id, slot in slots.items():
+            self.actions.connect_action(action_id, slot)
+        window.header.menu_requested.connect(self.menu)
+        window.header.model_requested.connect(self.show_models)
+        window.welcome.models_requested.connect(self.show_models)
+        window.sidebar.settings_requested.connect(self.show_settings)
+
+    def _open(self, dialog: QDialog) -> None:
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def _rename(self) -> None:
+        current = self._desk.conversations.current
+        if current is not None:
+            self._window.rename_in_sidebar(current)
+
+    def _with_last_reply(self, action: str) -> None:
+        reply = self._desk.reading.last_reply()
+        if reply is not None:
+            self._desk.reading.try_act(reply.id, action)
+
+    def _add_model(self) -> None:
+        dialog = QFileDialog(self._window, "Add a model", "", "Models (*.gguf)")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        dialog.filesSelected.connect(self._desk.models.add)
+        self._open(dialog)
+
+    def _show_palette(self) -> None:
+        self._open(Palette(self.actions, self._theme, self._window))
+
+    def _show_shortcuts(self) -> None:
+        enter_sends = self._settings.values.composer.enter_sends
+        self._open(
+            ShortcutsDialog(self.actions, self._theme, self._window, enter_sends=enter_sends)
+        )
+
+    def _resize_text(self, by: int) -> None:
+        size = option("appearance.text_size")
+        wanted = self._settings.values.appearance.text_size + by if by else 0
+        lowest, highest = int(size.minimum or 0), int(size.maximum or 0)
+        self._settings.set("appearance.text_size", min(max(wanted, lowest), highest))
+
+    def _full_screen(self) -> None:
+        if self._window.isFullScreen():
+            self._window.showNormal()
+        else:
+            self._window.showFullScreen()
+
+    @staticmethod
+    def _open_folder(folder: Path) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
