@@ -89,12 +89,22 @@ class Line(QWidget):
 
 
 class Notice(QFrame):
-    """A short text that stands out, with a mark for its tone; can be dismissed."""
+    """A short text that stands out, with a mark for its tone. Hidden while it has no text.
+
+    closable: it can be dismissed. action: the text of a button whose click is acted.
+    """
 
     dismissed = Signal()
+    acted = Signal()
 
     def __init__(
-        self, theme: Theme, tone: Tone, parent: QWidget | None = None, *, closable: bool = False
+        self,
+        theme: Theme,
+        tone: Tone,
+        parent: QWidget | None = None,
+        *,
+        closable: bool = False,
+        action: str = "",
     ) -> None:
         super().__init__(parent)
         self._theme = theme
@@ -104,16 +114,21 @@ class Notice(QFrame):
         row.setSpacing(S2)
         self._mark = QLabel(self)
         self._mark.setFixedWidth(ICON)
-        self._mark.setAlignment(Qt.AlignmentFlag.AlignTop)
-        row.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignVCenter)
         self.label = wrapped("", self)
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         row.addWidget(self.label, 1)
+        if action:
+            self.button = QPushButton(action, self)
+            self.button.setProperty("kind", "quiet")
+            self.button.setAutoDefault(False)
+            self.button.clicked.connect(self.acted)
+            row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignVCenter)
         self._close: QToolButton | None = None
         if closable:
             self._close = tool_button(theme, "close", "Dismiss", self)
             self._close.clicked.connect(self._dismiss)
-            row.addWidget(self._close, 0, Qt.AlignmentFlag.AlignTop)
+            row.addWidget(self._close, 0, Qt.AlignmentFlag.AlignVCenter)
         theme.changed.connect(self._refresh)
         self._refresh()
         self.hide()

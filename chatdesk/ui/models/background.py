@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QObject, QRunnable, QThreadPool, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QObject, QRunnable, QThreadPool, Signal, Slot
 
 from chatdesk.errors import ChatdeskError
 
@@ -27,13 +27,18 @@ class Job(QObject):
     failed = Signal(object)  # a ChatdeskError
     _ended = Signal(object, object)
 
-    def __init__(self, parent: QObject) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        # It outlives the dialog that started it: the work on the other thread still needs it.
+        super().__init__(QCoreApplication.instance())
         self._cancelled = False
         self._ended.connect(self._tell)
 
     def cancel(self) -> None:
         self._cancelled = True
+
+    def end(self, result: object, error: BaseException | None) -> None:
+        """Called by the work's thread when it is done."""
+        self._ended.emit(result, error)
 
     @property
     def cancelled(self) -> bool:
@@ -66,15 +71,15 @@ class _Work(QRunnable):
         except Exception as caught:  # carried to the GUI thread and raised or told there
             error = caught
         job, self._job = self._job, None
-        try:
-            if job is not None:
-                job._ended.emit(result, error)
-        except RuntimeError:
-            pass  # the job's owner is gone, and with it whoever wanted to know
+        if job is not None:
+            job.end(result, error)
 
 
 class Background(QObject):
-    """Runs work for one dialog, which is the parent. Results come in no particular order."""
+    """Runs work for one dialog, which is the parent. Results come in no particular order.
+
+    Connect bound methods of QObjects to a job, no lambdas: only those are let go with their object.
+    """
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -82,6 +87,6 @@ class Background(QObject):
 
     def run(self, work: Callable[[], Any]) -> Job:
         """Start work on a pool thread; connect to the job before returning to the event loop."""
-        job = Job(self)
+        job = Job()
         self._pool.start(_Work(work, job))
         return job

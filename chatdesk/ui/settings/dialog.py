@@ -24,14 +24,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from chatdesk.settings import GROUPS, OPTIONS, Group, SettingsFile
-from chatdesk.ui.dialog import Dialog, EmptyState, Notice, label, wrapped
+from chatdesk.settings import GROUPS, OPTIONS, SettingsFile
+from chatdesk.ui.dialog import Dialog, EmptyState, Notice, label
 from chatdesk.ui.icons import icon
 from chatdesk.ui.listing import RowDelegate
 from chatdesk.ui.models.background import Background
 from chatdesk.ui.settings.editors import ModelEditor
-from chatdesk.ui.settings.row import OptionRow
-from chatdesk.ui.theme import S2, S3, S4, S5, S6, Theme
+from chatdesk.ui.settings.row import OptionRow, SettingsValues
+from chatdesk.ui.settings.section import Section
+from chatdesk.ui.theme import S3, S4, S5, S6, Theme
 
 if TYPE_CHECKING:
     from chatdesk.library import Library
@@ -68,7 +69,7 @@ class SettingsDialog(Dialog):
         self._background = Background(self)
         self._unsubscribe: Callable[[], None] | None = None
         self.rows: dict[str, OptionRow] = {}
-        self._sections: dict[str, _Section] = {}
+        self._sections: dict[str, Section] = {}
 
         across = QHBoxLayout()
         across.setSpacing(0)
@@ -144,11 +145,12 @@ class SettingsDialog(Dialog):
         self.problems = Notice(self.theme, "warning", page, closable=True)
         self.problems.setObjectName("settingsProblems")
         column.addWidget(self.problems)
+        values = SettingsValues(self._settings)
         for group in GROUPS:
-            section = _Section(group, self.theme, page)
+            section = Section(group.label, group.help, page)
             for option in OPTIONS:
                 if option.group == group.name:
-                    row = OptionRow(option, self._settings, self.theme, section)
+                    row = OptionRow(option, values, self.theme, section)
                     self.rows[option.key] = row
                     section.add(row)
             self._sections[group.name] = section
@@ -279,39 +281,3 @@ class _Side(QWidget):
         painter.fillRect(self.rect(), tokens.sidebar)
         mirrored = self.layoutDirection() == Qt.LayoutDirection.RightToLeft
         painter.fillRect(0 if mirrored else self.width() - 1, 0, 1, self.height(), tokens.border)
-
-
-class _Section(QWidget):
-    """A group of options: heading, what it is about, a card with its rows."""
-
-    def __init__(self, group: Group, theme: Theme, parent: QWidget) -> None:
-        super().__init__(parent)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(S2)
-        self._title = label(group.label, "heading", self)
-        column.addWidget(self._title)
-        self._help = wrapped(group.help, self, "secondary")
-        column.addWidget(self._help)
-        card = QFrame(self)
-        card.setProperty("card", True)
-        self._rows = QVBoxLayout(card)
-        self._rows.setContentsMargins(1, 1, 1, 1)
-        self._rows.setSpacing(0)
-        column.addSpacing(S2)
-        column.addWidget(card)
-        self._all: list[OptionRow] = []
-
-    def add(self, row: OptionRow) -> None:
-        self._rows.addWidget(row)
-        self._all.append(row)
-
-    def filter(self, words: list[str], *, shown: bool) -> bool:
-        """Show the rows that match; whether there is one (and the section is shown)."""
-        visible = [row for row in self._all if shown and row.matches(words)]
-        for row in self._all:
-            row.setVisible(row in visible)
-            row.set_ruled(row in visible and row is not visible[0])
-        self._help.setVisible(not words)
-        self.setVisible(bool(visible))
-        return bool(visible)

@@ -2,18 +2,72 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
-from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from chatdesk.errors import ChatdeskError, SettingsError
-from chatdesk.settings import Option, SettingsFile, validate
+from chatdesk.settings import Option, SettingsFile, option, validate
 from chatdesk.ui.dialog import label, tool_button, wrapped
 from chatdesk.ui.icons import icon
 from chatdesk.ui.settings.editors import Editor, make_editor
 from chatdesk.ui.theme import S1, S2, S3, S4, S5, TARGET, Theme
+
+
+class Values(Protocol):
+    """Where the values of options are: the settings, or what one conversation has of its own.
+
+    back: the words for going back, as in "Back to the default". own, inherited: the marks of a
+    value of its own and of one that is not; "" where none is shown.
+    """
+
+    back: str
+    own: str
+    inherited: str
+
+    def get(self, key: str) -> Any:
+        """The value in force."""
+
+    def set(self, key: str, value: Any) -> None:
+        """Change a value. Raises ChatdeskError."""
+
+    def reset(self, key: str) -> None:
+        """Go back to the base value. Raises ChatdeskError."""
+
+    def base(self, key: str) -> Any:
+        """What reset() leads to."""
+
+    def differs(self, key: str) -> bool:
+        """Whether there is anything to reset."""
+
+
+class SettingsValues:
+    """The settings themselves; the base of a value is its default."""
+
+    back = "Back to the default"
+    own = ""
+    inherited = ""
+
+    def __init__(self, settings: SettingsFile) -> None:
+        self._settings = settings
+
+    def get(self, key: str) -> Any:
+        return self._settings.get(key)
+
+    def set(self, key: str, value: Any) -> None:
+        self._settings.set(key, value)
+
+    def reset(self, key: str) -> None:
+        self._settings.reset(key)
+
+    def base(self, key: str) -> Any:
+        return option(key).default
+
+    def differs(self, key: str) -> bool:
+        return bool(self.get(key) != self.base(key))
+
 
 SAVE_MS = 250  # at least this long between two saves of one option
 
@@ -24,31 +78,35 @@ _WORDS_LINES = 16
 
 
 class OptionRow(QWidget):
-    """Shows and changes one option of a settings file. Changes are saved at once."""
+    """Shows and changes one option. Changes are made at once; changed comes after each."""
+
+    changed = Signal()
 
     def __init__(
-        self, option: Option, settings: SettingsFile, theme: Theme, parent: QWidget | None = None
+        self, entry: Option, values: Values, theme: Theme, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
-        self.option = option
-        self._settings = settings
+        self.option = entry
+        self._values = values
         self._theme = theme
         self._ruled = False
         self._next: tuple[Any] | None = None
 
-        self.editor: Editor = make_editor(option, theme, self)
-        self._title = label(option.label, parent=self)
+        self.editor: Editor = make_editor(entry, theme, self)
+        self._title = label(entry.label, parent=self)
         self._title.setBuddy(self.editor.field)
-        self._title.setToolTip(f"{option.key} in the settings file and on the command line")
-        self._help = wrapped(option.help, self, "small")
+        self._title.setToolTip(f"{entry.key} in the settings file and on the command line")
+        self._tag = label("", "small", self)
+        self._tag.setObjectName(f"{entry.key}.tag")
+        self._help = wrapped(entry.help, self, "small")
         self.reset_button = tool_button(theme, "undo", "", self)
-        self.reset_button.setObjectName(f"{option.key}.reset")
+        self.reset_button.setObjectName(f"{entry.key}.reset")
         self.reset_button.clicked.connect(self.reset)
         policy = self.reset_button.sizePolicy()
         policy.setRetainSizeWhenHidden(True)
         self.reset_button.setSizePolicy(policy)
         self.error = wrapped("", self, "danger")
-        self.error.setObjectName(f"{option.key}.error")
+        self.error.setObjectName(f"{entry.key}.error")
         self.error.hide()
         self._lay_out()
 
@@ -71,7 +129,12 @@ class OptionRow(QWidget):
         self._line.setSpacing(S2)
         words = QVBoxLayout()
         words.setSpacing(S1 // 2)
-        words.addWidget(self._title)
+        heading = QHBoxLayout()
+        heading.setSpacing(S2)
+        heading.addWidget(self._title)
+        heading.addWidget(self._tag)
+        heading.addStretch(1)
+        words.addLayout(heading)
         words.addWidget(self._help)
         words.addStretch(1)
         side = QHBoxLayout()
@@ -97,21 +160,22 @@ class OptionRow(QWidget):
 
     def refresh(self) -> None:
         """Show the value that is in force."""
-        value = self._settings.get(self.option.key)
+        value = self._values.get(self.option.key)
         self.editor.show_value(value)
-        self._mark(value)
+        self._mark()
 
     def reset(self) -> None:
         """Go back to the default."""
         self._next = None
         self.editor.field.setFocus()
         try:
-            self._settings.reset(self.option.key)
+            self._values.reset(self.option.key)
         except ChatdeskError as error:
             self._show_error(str(error))
             return
         self._show_error("")
         self.refresh()
+        self.changed.emit()
 
     def commit(self) -> None:
         """Save what was typed and is not saved yet."""
@@ -121,8 +185,8 @@ class OptionRow(QWidget):
 
     def matches(self, words: list[str]) -> bool:
         """Whether label, help, key or a choice has all these (case-folded) words."""
-        option = self.option
-        text = " ".join((option.label, option.help, option.key, *option.choice_labels)).casefold()
+        entry = self.option
+        text = " ".join((entry.label, entry.help, entry.key, *entry.choice_labels)).casefold()
         return all(word in text for word in words)
 
     # -- inner --------------------------------------------------------------------------------
@@ -145,12 +209,13 @@ class OptionRow(QWidget):
             self.editor.set_invalid(True)
             return
         try:
-            self._settings.set(self.option.key, value)
+            self._values.set(self.option.key, value)
         except ChatdeskError as error:
             self._show_error(str(error))
             return
         self._show_error("")
-        self._mark(value)
+        self._mark()
+        self.changed.emit()
 
     def wanted(self) -> str:
         """What the option takes, as an error says it."""
@@ -178,12 +243,21 @@ class OptionRow(QWidget):
         description = f"{text} {self.option.help}".strip()
         self.editor.field.setAccessibleDescription(description)
 
-    def _mark(self, value: Any) -> None:
-        differs = value != self.option.default
-        default = _words(self.option, self.option.default)
-        self.reset_button.setToolTip(f"Back to the default: {default}")
-        self.reset_button.setAccessibleName(f"Reset {self.option.label} to {default}")
+    def _mark(self) -> None:
+        key = self.option.key
+        differs = self._values.differs(key)
+        base = _words(self.option, self._values.base(key))
+        self.reset_button.setToolTip(f"{self._values.back}: {base}")
+        self.reset_button.setAccessibleName(f"{self.option.label}. {self._values.back}: {base}")
         self.reset_button.setVisible(differs)
+        mark = self._values.own if differs else self._values.inherited
+        self._tag.setText(mark)
+        self._tag.setVisible(bool(mark))
+        tone = "accent" if differs else "small"
+        if self._tag.property("tone") != tone:
+            self._tag.setProperty("tone", tone)
+            self._tag.style().unpolish(self._tag)
+            self._tag.style().polish(self._tag)
 
     def _refresh_theme(self) -> None:
         self.reset_button.setIcon(icon("undo", self._theme))
@@ -228,14 +302,15 @@ class OptionRow(QWidget):
             painter.fillRect(S4, 0, self.width() - S4 * 2, 1, tokens.border)
 
 
-def _words(option: Option, value: Any) -> str:
+def _words(entry: Option, value: Any) -> str:
     """A value as the person reads it."""
-    if option.kind == "choice":
-        return option.choice_labels[option.choices.index(value)]
-    if option.kind == "bool":
+    if entry.kind == "choice":
+        return entry.choice_labels[entry.choices.index(value)]
+    if entry.kind == "bool":
         return "on" if value else "off"
-    if option.special and value in (None, option.minimum, ""):
-        return option.special.lower()
+    if entry.special and value in (None, entry.minimum, ""):
+        return entry.special.lower()
     if value in ("", (), None):
         return "empty"
-    return option.text(value)
+    text = entry.text(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
