@@ -12,6 +12,7 @@ from typing import Literal
 from chatdesk.chat.messages import Role, Status
 
 Part = Literal["reasoning", "content"]
+PARTS: tuple[Part, ...] = ("reasoning", "content")
 
 # Every action an entry may ask for; action_requested carries one of these words.
 Action = Literal[
