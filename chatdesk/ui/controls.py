@@ -51,6 +51,7 @@ class Button(QPushButton):
     def __init__(self, theme: Theme, tip: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.theme = theme
+        self.setProperty("painted", True)  # the style sheet leaves size and ground to us
         self._warmth = 0.0
         self._ringed = False
         self._fade = QVariantAnimation(self)
@@ -205,6 +206,8 @@ class TextButton(Button):
         after: str = "",
         look: Look = "quiet",
         narrowest: int = 64,
+        padding: int = S2,
+        height: int = TARGET,
     ) -> None:
         super().__init__(theme, tip, parent)
         self.setText(text)
@@ -213,6 +216,8 @@ class TextButton(Button):
         self._after = after
         self._look = look
         self._narrowest = narrowest
+        self._padding = padding
+        self._height = height
         self._ink: QColor | None = None
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
 
@@ -228,18 +233,18 @@ class TextButton(Button):
     @property
     def padding(self) -> int:
         """Pixels from the edge to the content, sideways."""
-        return S2 + (S1 if self._look != "quiet" else 0)
+        return self._padding
 
     def sizeHint(self) -> QSize:
         metrics = QFontMetrics(self.theme.chrome_font())
-        width = self.padding * 2 + metrics.horizontalAdvance(self.text()) + 2
+        width = self.padding * 2 + metrics.horizontalAdvance(self.text()) + 1
         if self._icon:
             width += ICON + S2
         if self._after:
             width += ICON + S1
         if self._note:
             width += S2 + QFontMetrics(self.theme.small_font()).horizontalAdvance(self._note)
-        return QSize(width, max(TARGET, metrics.height() + S2))
+        return QSize(width, max(self._height, metrics.height() + S2))
 
     def minimumSizeHint(self) -> QSize:
         full = self.sizeHint()

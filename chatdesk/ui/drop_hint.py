@@ -42,7 +42,7 @@ class DropHint(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         tokens = self._theme.tokens
         veil = QColor(tokens.window)
-        veil.setAlphaF(0.86)
+        veil.setAlphaF(0.92)
         painter.fillRect(self.rect(), veil)
         painter.setPen(QPen(tokens.accent, 2, Qt.PenStyle.DashLine))
         painter.setBrush(Qt.BrushStyle.NoBrush)

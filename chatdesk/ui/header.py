@@ -244,7 +244,15 @@ class _ModelButton(TextButton):
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(
-            "", "", theme, parent, icon="model", after="chevron-down", look="outlined", narrowest=96
+            "",
+            "",
+            theme,
+            parent,
+            icon="model",
+            after="chevron-down",
+            look="outlined",
+            narrowest=96,
+            padding=S2 + 2,
         )
         self.setObjectName("modelButton")
         self._name = ""

@@ -77,7 +77,7 @@ class ContextMeter(Button):
 
     def sizeHint(self) -> QSize:
         # As wide as the widest value, so that the header does not move while numbers run.
-        width = QFontMetrics(self._font()).horizontalAdvance("100%")
+        width = QFontMetrics(self._font()).horizontalAdvance("100%") + 1
         return QSize(S2 + RING_SIZE + S1 + 2 + width + S2, TARGET)
 
     def minimumSizeHint(self) -> QSize:
@@ -105,8 +105,9 @@ class ContextMeter(Button):
             painter.drawArc(circle, 90 * 16, -round(max(0.03, self.share) * 360 * 16))
         painter.setFont(self._font())
         painter.setPen(tokens.warning if self.warns else tokens.secondary)
-        room = self.rect().adjusted(S2, 0, -S2, 0)
-        side = Qt.AlignmentFlag.AlignLeft if rtl else Qt.AlignmentFlag.AlignRight
+        lead = S2 + RING_SIZE + S1 + 2
+        room = self.rect().adjusted(S2 if rtl else lead, 0, -lead if rtl else -S2, 0)
+        side = Qt.AlignmentFlag.AlignRight if rtl else Qt.AlignmentFlag.AlignLeft
         painter.drawText(
             room, side | Qt.AlignmentFlag.AlignAbsolute | Qt.AlignmentFlag.AlignVCenter, self.text()
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
@@ -23,14 +23,16 @@ from chatdesk.ui.theme import S1, S2, S3, S4, S5, S6, Theme
 
 TITLE = "Private AI chat on your own computer"
 LINE = "Nothing you write leaves it. No account, no network."
-# What the button says, and what it sends where that is more.
+# Icon and words; the button says what it sends.
 SUGGESTIONS = (
-    ("book", "Name the planets of the solar system"),
-    ("edit", "Write a short story about a lighthouse"),
-    ("info", "Explain why the sky is blue"),
-    ("check", "Give me three ideas for a rainy Sunday"),
+    ("planet", "Name the planets of the solar system"),
+    ("book", "Write a short story about a lighthouse"),
+    ("sun", "Explain why the sky is blue"),
+    ("idea", "Give me three ideas for a rainy Sunday"),
 )
 MARK = 48
+SUGGESTION = 40  # pixels high
+LOW = 420  # in a window lower than this the mark makes room
 COLUMN = 560  # the content grows no wider, pixels
 TWO_COLUMNS = 480  # suggestions stand side by side from this width on
 
@@ -59,7 +61,7 @@ class Welcome(QScrollArea):
         across.addWidget(self._column, 1_000)
         across.addStretch(1)
 
-        mark = _Mark(self._column)
+        mark = self._mark = _Mark(self._column)
         title = QLabel(TITLE, self._column)
         title.setProperty("tone", "title")
         title.setWordWrap(True)
@@ -70,7 +72,16 @@ class Welcome(QScrollArea):
         line.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.card = _ModelCard(theme, self._column)
         self.suggestions = [
-            TextButton(text, f"Send “{text}”", theme, self._column, icon=icon, look="outlined")
+            TextButton(
+                text,
+                f"Send “{text}”",
+                theme,
+                self._column,
+                icon=icon,
+                look="outlined",
+                padding=S3,
+                height=SUGGESTION,
+            )
             for icon, text in SUGGESTIONS
         ]
         self._grid = QGridLayout()
@@ -78,7 +89,6 @@ class Welcome(QScrollArea):
         self._grid.setSpacing(S2)
         for button in self.suggestions:
             button.setObjectName("suggestion")
-            button.setMinimumHeight(44)
             button.clicked.connect(self._chosen)
         self.more = QPushButton("Want better answers? Add a bigger model", self._column)
         self.more.setObjectName("biggerModelButton")
@@ -128,6 +138,7 @@ class Welcome(QScrollArea):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._mark.setVisible(self.viewport().height() >= LOW)
         wide = self.viewport().width() - S5 * 2
         longest = max(button.sizeHint().width() for button in self.suggestions)
         self._arrange(2 if min(wide, COLUMN) >= max(TWO_COLUMNS, longest * 2 + S2) else 1)
@@ -162,7 +173,7 @@ class _ModelCard(QFrame):
         self._about.setTextFormat(Qt.TextFormat.PlainText)
         self._about.setProperty("tone", "secondary")
         column = QVBoxLayout(self)
-        column.setContentsMargins(S4 + S6 + S1, S3, S5, S3)
+        column.setContentsMargins(S3 + S6 + S1 + S3, S3, S5, S3)
         column.setSpacing(2)
         column.addWidget(self._name)
         column.addWidget(self._about)
@@ -182,9 +193,6 @@ class _ModelCard(QFrame):
         self._about.setText(about if name else "Add a model file to begin")
         self.setAccessibleName(f"{self._name.text()}, {self._about.text()}")
         self.update()
-
-    def sizeHint(self) -> QSize:
-        return super().sizeHint()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)

@@ -64,8 +64,8 @@ class ConversationDelegate(QStyledItemDelegate):
 
     @staticmethod
     def body(row: QRect) -> QRect:
-        """The rounded part of a row."""
-        return row.adjusted(S2, 1, -S2, -1)
+        """The rounded part of a row; the list itself keeps the distance on both sides."""
+        return row.adjusted(0, 1, 0, -1)
 
     def button(self, row: QRect, direction: Qt.LayoutDirection) -> QRect:
         """Where the row's own button (menu, or restore in the trash) is."""

@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QKeySequence, QPainter, QPaintEvent, QShowEvent
+from PySide6.QtGui import QHideEvent, QKeySequence, QPainter, QPaintEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemDelegate,
+    QApplication,
     QHBoxLayout,
+    QLabel,
     QMenu,
     QStackedWidget,
     QVBoxLayout,
@@ -25,7 +27,7 @@ from chatdesk.ui.sidebar.model import ConversationModel
 from chatdesk.ui.sidebar.search_field import SearchField
 from chatdesk.ui.sidebar.status import Status
 from chatdesk.ui.sidebar.view import ConversationView
-from chatdesk.ui.theme import S1, S2, Theme
+from chatdesk.ui.theme import S1, S2, S4, Theme
 
 # How often the date headings are looked at; they change at midnight.
 DATES_MS = 60_000
@@ -74,6 +76,8 @@ class Sidebar(QWidget):
         self.model = ConversationModel(self, clock=clock)
         self.list = ConversationView(theme, self.model, self)
         self._empty = Empty(theme, self)
+        self._trash_bar = _TrashBar(theme, self)
+        self._trash_bar.hide()
         self._stack = QStackedWidget(self)
         self._stack.addWidget(self.list)
         self._stack.addWidget(self._empty)
@@ -102,6 +106,7 @@ class Sidebar(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(top)
+        column.addWidget(self._trash_bar)
         column.addWidget(self._stack, 1)
         column.addLayout(bottom)
         self.setTabOrder(self.new_button, self.search)
@@ -111,6 +116,7 @@ class Sidebar(QWidget):
         self.new_button.clicked.connect(self.new_requested)
         self.settings_button.clicked.connect(self.settings_requested)
         self.trash_button.toggled.connect(self._trash_pressed)
+        self._trash_bar.left.connect(self._leave_trash)
         self.search.textChanged.connect(self._filter)
         self.search.to_results.connect(self._go_to_results)
         self.search.accepted.connect(self._open_first)
@@ -231,11 +237,15 @@ class Sidebar(QWidget):
         self._show_trash(shown)
         self.trash_toggled.emit(shown)
 
+    def _leave_trash(self) -> None:
+        self.trash_button.setChecked(False)
+
     def _show_trash(self, shown: bool) -> None:
         if shown == self._trash:
             return
         self._trash = shown
         self.list.rows.trash = shown
+        self._trash_bar.setVisible(shown)
         self.list.setAccessibleName("Conversations in the trash" if shown else "Conversations")
         self.trash_button.set_hint("Back to the conversations" if shown else "Show the trash")
         self.search.setPlaceholderText("Search the trash" if shown else "Search")
@@ -252,7 +262,7 @@ class Sidebar(QWidget):
                 self._empty.tell("search", "Nothing found", f"No title contains “{query}”.")
             elif self._trash:
                 self._empty.tell(
-                    "trash", "The trash is empty", "Conversations you delete can be restored here."
+                    "trash", "The trash is empty", "What you delete can be restored here."
                 )
             else:
                 self._empty.tell(
@@ -267,10 +277,12 @@ class Sidebar(QWidget):
 
     def _editor_closed(
         self,
-        _editor: QWidget,
+        editor: QWidget,
         _hint: QAbstractItemDelegate.EndEditHint = QAbstractItemDelegate.EndEditHint.NoHint,
     ) -> None:
-        self.list.setFocus(Qt.FocusReason.TabFocusReason)
+        # By Enter or Escape the keyboard goes back to the list; a click elsewhere moved it already.
+        if QApplication.focusWidget() in (editor, self.list, None):
+            self.list.setFocus(Qt.FocusReason.TabFocusReason)
         if self._waiting is not None:
             waiting, self._waiting = self._waiting, None
             QTimer.singleShot(0, self, lambda: self.set_conversations(waiting))
@@ -307,8 +319,27 @@ class Sidebar(QWidget):
         self._refresh_dates()
         self._dates.start()
 
-    def hideEvent(self, event: object) -> None:
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
         self._dates.stop()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         QPainter(self).fillRect(self.rect(), self._theme.tokens.sidebar)
+
+
+class _TrashBar(QWidget):
+    """Says that the list is the trash, and leads back."""
+
+    left = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        label = QLabel("Trash", self)
+        label.setProperty("tone", "heading")
+        back = IconButton("close", "Back to the conversations", theme, self)
+        back.setObjectName("leaveTrashButton")
+        back.clicked.connect(self.left)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(S4, S1, S2, 0)
+        row.addWidget(label, 1)
+        row.addWidget(back)

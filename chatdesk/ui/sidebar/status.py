@@ -40,7 +40,8 @@ class Status(QLabel):
         if not self.text():
             return QSize(0, TARGET)
         metrics = QFontMetrics(self._theme.small_font())
-        return QSize(MARK + S1 + metrics.horizontalAdvance(self.text()) + S1 * 2, TARGET)
+        # One pixel more than the rounded advance: otherwise the last letters may be cut.
+        return QSize(MARK + S1 * 3 + metrics.horizontalAdvance(self.text()) + 1, TARGET)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(MARK + S1, TARGET)

@@ -52,6 +52,7 @@ class ConversationView(QListView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setMouseTracking(True)
         self.setTabKeyNavigation(False)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.setInterval(SETTLE_MS)
@@ -83,7 +84,13 @@ class ConversationView(QListView):
         index = self._model.index(row)
         if self.selected_ids() != [conversation_id] or self.currentIndex() != index:
             self.setCurrentIndex(index)
-        self.scrollTo(index)
+        self._reveal(row)
+
+    def _reveal(self, row: int) -> None:
+        """Scroll until a row is seen; a first one with its heading."""
+        if not self._model.id_at(row - 1):
+            self.scrollTo(self._model.index(row - 1))
+        self.scrollTo(self._model.index(row))
 
     def select(self, ids: Iterable[str], current: str) -> None:
         """Select what is shown of these, after the list was reset."""
@@ -247,6 +254,8 @@ class ConversationView(QListView):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self._keep_beating()
+        if (row := self._model.row_of(self.rows.opened)) >= 0:
+            self._reveal(row)
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
