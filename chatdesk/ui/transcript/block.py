@@ -49,6 +49,9 @@ class Look:
 
     @property
     def ink(self) -> QColor:
+        """The colour of text; full on the ground of a selection, where quiet ink is too faint."""
+        if self.selection is not None:
+            return self.style.tokens.text
         return self.style.ink(self.dimmed, self.quiet)
 
 

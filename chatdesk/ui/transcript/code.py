@@ -6,7 +6,7 @@ scroll sideways together. Code always reads from left to right.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Hashable
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter
@@ -15,7 +15,8 @@ from chatdesk.ui import icons
 from chatdesk.ui.markdown.leaf import Leaf
 from chatdesk.ui.transcript.block import Block, Look, Target, card, caret, rounded
 from chatdesk.ui.transcript.entries import Part
-from chatdesk.ui.transcript.flow import UNLIMITED, Flow, Span, fill
+from chatdesk.ui.transcript.flow import UNLIMITED, Flow, fill
+from chatdesk.ui.transcript.inks import Inks
 from chatdesk.ui.transcript.prose import LeafBlock
 from chatdesk.ui.transcript.style import (
     CARET_WIDTH,
@@ -29,19 +30,25 @@ from chatdesk.ui.transcript.style import (
 )
 
 COPY_ICON = 15
-Paint = Callable[[Leaf], Sequence[Span]]
-
-__all__ = ["Code", "Paint"]
-
 
 class Code(LeafBlock):
-    """One segment. colours gives the spans of its highlighted text."""
+    """One segment. plain: it waits to be coloured. owner: tells its message from others."""
 
     def __init__(
-        self, leaf: Leaf, previous: Leaf | None, style: Style, part: Part, colours: Paint
+        self,
+        leaf: Leaf,
+        previous: Leaf | None,
+        style: Style,
+        part: Part,
+        inks: Inks,
+        owner: Hashable,
     ) -> None:
         super().__init__(leaf, previous, style, part)
-        self.flow = Flow(leaf.text, style.code, colours(leaf), wrap=False)
+        self._inks = inks
+        self._owner = owner
+        spans = inks.at_once(leaf, owner)
+        self.plain = spans is None
+        self.flow = Flow(leaf.text, style.code, spans or (), wrap=False)
         self.natural_width = 0
         self._width = 0
 
@@ -57,6 +64,14 @@ class Code(LeafBlock):
         foot = CODE_PAD_Y if self.leaf.last else 0
         self.height = self.gap + self._head + text + foot
         return self.height
+
+    def colour(self) -> None:
+        """Colour what was painted plain at first."""
+        self.plain = False
+        spans = self._inks.spans(self.leaf, self._owner)
+        if spans:
+            self.flow.set_spans(spans)
+            self.flow.lay_out(UNLIMITED)
 
     def scroll_range(self) -> int:
         return max(0, self.natural_width - self._width)

@@ -10,8 +10,8 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
 from chatdesk.ui.transcript.block import Block
-from chatdesk.ui.transcript.code import Paint
 from chatdesk.ui.transcript.entries import Entry
+from chatdesk.ui.transcript.inks import Inks
 from chatdesk.ui.transcript.message import Key, Message
 from chatdesk.ui.transcript.style import Style
 
@@ -22,13 +22,13 @@ CHARACTERS_PARSED = 2_000_000
 class Content:
     """The messages in order. laid_out and parsed count work done, for tests and benchmarks."""
 
-    def __init__(self, style: Style, colours: Paint) -> None:
+    def __init__(self, style: Style, inks: Inks) -> None:
         self.style = style
         self.width = style.column
         self.messages: list[Message] = []
         self.laid_out = 0
         self.parsed = 0
-        self._colours = colours
+        self._inks = inks
         self._index: dict[str, int] = {}
         self._blocks: OrderedDict[tuple[str, Key], Message] = OrderedDict()
         self._widths: dict[tuple[str, Key], int] = {}
@@ -145,7 +145,7 @@ class Content:
 
     def block_of(self, message: Message, key: Key) -> Block:
         known = message.blocks.get(key)
-        block = message.block(key, self.style, self._colours)
+        block = message.block(key, self.style, self._inks)
         name = (message.entry.id, key)
         if block is not known or self._widths.get(name) != self.width:
             block.lay_out(self.width)

@@ -12,7 +12,7 @@ from chatdesk.chat.messages import Status
 from chatdesk.ui.markdown.leaf import Leaf
 from chatdesk.ui.transcript.block import Block
 from chatdesk.ui.transcript.bubble import Bubble, Piece, pieces
-from chatdesk.ui.transcript.code import Code, Paint
+from chatdesk.ui.transcript.code import Code
 from chatdesk.ui.transcript.entries import PARTS, Entry, Part
 from chatdesk.ui.transcript.furniture import (
     Activity,
@@ -24,6 +24,7 @@ from chatdesk.ui.transcript.furniture import (
     ThoughtEnd,
     ThoughtHead,
 )
+from chatdesk.ui.transcript.inks import Inks
 from chatdesk.ui.transcript.prose import LeafBlock, Prose, Rule, gap_before
 from chatdesk.ui.transcript.source import Source
 from chatdesk.ui.transcript.style import CODE_HEAD, CODE_PAD_Y, Style
@@ -199,7 +200,7 @@ class Message:
 
     # -- blocks -------------------------------------------------------------------------------
 
-    def block(self, key: Key, style: Style, colours: Paint) -> Block:
+    def block(self, key: Key, style: Style, inks: Inks) -> Block:
         """The block of a unit, made or as it was made before. It may not be laid out yet."""
         found = self.blocks.get(key)
         name, index = key
@@ -209,18 +210,17 @@ class Message:
             leaf = leaves[index]
             previous = leaves[index - 1] if index else None
             if not (isinstance(found, LeafBlock) and found.fits(leaf, previous, style)):
-                found = self._leaf_block(leaf, previous, style, part, colours)
+                found = self._leaf_block(leaf, previous, style, part, inks)
         elif found is None:
             found = self._furniture(name, index, style)
         self.blocks[key] = found
         return found
 
-    @staticmethod
     def _leaf_block(
-        leaf: Leaf, previous: Leaf | None, style: Style, part: Part, colours: Paint
+        self, leaf: Leaf, previous: Leaf | None, style: Style, part: Part, inks: Inks
     ) -> Block:
         if leaf.kind == "code":
-            return Code(leaf, previous, style, part, colours)
+            return Code(leaf, previous, style, part, inks, (self.entry.id, part))
         if leaf.kind == "table":
             return Table(leaf, previous, style, part)
         if leaf.kind == "rule":

@@ -27,11 +27,12 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QMenu, QToolTip, QWidget
 
 from chatdesk.ui.theme import Theme
+from chatdesk.ui.transcript.code import Code
 from chatdesk.ui.transcript.content import Content
 from chatdesk.ui.transcript.end_button import EndButton
 from chatdesk.ui.transcript.entries import Entry, Part
 from chatdesk.ui.transcript.furniture import Footer
-from chatdesk.ui.transcript.highlighter import Highlighter
+from chatdesk.ui.transcript.inks import Inks
 from chatdesk.ui.transcript.keys import Keys
 from chatdesk.ui.transcript.menu import transcript_menu
 from chatdesk.ui.transcript.message import Message
@@ -74,8 +75,8 @@ class TranscriptView(QAbstractScrollArea):
         # Always there, so that the column does not move when the conversation grows.
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self._theme = theme
-        self._highlighter = Highlighter(theme.tokens)
-        self.content = Content(Style(theme), self._highlighter.spans)
+        self._inks = Inks(theme.dark)
+        self.content = Content(Style(theme), self._inks)
         self._stage = Stage(self.content)
         self._layout = self._stage.layout
         self.selection = Selection(self.content)
@@ -228,6 +229,14 @@ class TranscriptView(QAbstractScrollArea):
         self._ahead_timer.start()
 
     def _ahead(self) -> None:
+        """An idle moment: colour what is painted plain, then parse what is about to be seen."""
+        for one in self._stage.shown:
+            if isinstance(one.block, Code) and one.block.plain:
+                one.block.colour()
+                area = self.viewport()
+                area.update(0, one.placed.y, area.width(), one.placed.height)
+                self._ahead_timer.start()
+                return
         if self._stage.parse_ahead(self.viewport().height()):
             self._ahead_timer.start()
 
@@ -586,7 +595,7 @@ class TranscriptView(QAbstractScrollArea):
 
     def _restyle(self) -> None:
         """The theme changed: everything is laid out anew, the reading position stays."""
-        self._highlighter.set_tokens(self._theme.tokens)
+        self._inks.set_dark(self._theme.dark)
         self.content.restyle(Style(self._theme))
         self._layout.invalidate()
         for widget in (self._row, self._last_row, self._end_button):
