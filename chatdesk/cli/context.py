@@ -29,14 +29,10 @@ OnState = Callable[["ModelState"], None]
 
 @dataclass
 class Context:
-    """The global options, and what they lead to. Belongs to the main thread.
-
-    make_engine gives who writes replies (default: llama.cpp); tests give a scripted one.
-    """
+    """The global options, and what they lead to. Belongs to the main thread."""
 
     data_option: str | None = None
     verbose: bool = False
-    make_engine: Callable[[Context, OnState], Pumped] | None = field(default=None, repr=False)
     closing: ExitStack = field(default_factory=ExitStack, repr=False)  # left when the run ends
 
     @cached_property
@@ -74,8 +70,6 @@ class Context:
 
     def engine(self, on_state: OnState) -> Pumped:
         """Who writes the replies, for headless.Worker."""
-        if self.make_engine is not None:
-            return self.make_engine(self, on_state)
         from chatdesk.providers.llama import LlamaEngine
 
         return LlamaEngine(self.chooser.resolve, on_state, self.chooser.check)
