@@ -2,8 +2,8 @@
 one whole, and colouring a segment of code.
 
 An append is of 20 characters, what 200 tokens a second bring per frame. Of the appends in the
-first and the last tenth of the message the p99 is taken, as the median of several messages; their
-ratio says whether a long message is slower to write.
+first and the last tenth of the message the p99 is taken, each append being the median of several
+messages; their ratio says whether a long message is slower to write.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PIECE = 20
 RUNS = 3
 APPEND_BUDGET = 3.0  # ms, of the 8 ms of a streaming update
 WHOLE_BUDGET = 250.0  # ms
-SEGMENT_BUDGET = 8.0  # ms
+SEGMENT_BUDGET = 16.0  # ms, a scroll step: the largest segment that comes into view
 
 _SENTENCES = (
     "The keeper climbed the *stairs* one last time, and the lamp was **still warm** under his "
@@ -57,14 +57,11 @@ def rows() -> list[dict[str, Any]]:
 
 
 def _append(name: str, text: str) -> dict[str, Any]:
-    first: list[float] = []
-    last: list[float] = []
-    for _ in range(RUNS):
-        spent = _spent(text)
-        tenth = len(spent) // 10
-        first.append(_p99(spent[:tenth]))
-        last.append(_p99(spent[-tenth:]))
-    value, baseline = statistics.median(last), statistics.median(first)
+    # The same append of each run: what the machine did beside it falls out.
+    runs = [_spent(text) for _ in range(RUNS)]
+    spent = [statistics.median(same) for same in zip(*runs, strict=True)]
+    tenth = len(spent) // 10
+    value, baseline = _p99(spent[-tenth:]), _p99(spent[:tenth])
     row = _row(f"append at the end of 100 KB of {name}, p99", value, APPEND_BUDGET)
     return row | {"baseline": baseline, "ratio": value / baseline}
 
