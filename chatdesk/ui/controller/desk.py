@@ -17,7 +17,7 @@ from chatdesk.library import Library, size_text
 from chatdesk.paths import DataDir
 from chatdesk.providers.llama import LlamaEngine, ModelState
 from chatdesk.session import Session
-from chatdesk.settings import SettingsFile
+from chatdesk.settings import Settings, SettingsFile
 from chatdesk.store import Store
 from chatdesk.ui.controller.commands import Commands
 from chatdesk.ui.controller.conversations import Conversations
@@ -55,7 +55,7 @@ class Desk(QObject):
         self._theme = theme
         self.settings = settings
         self._store = store
-        self.session = Session(store, provider, lambda: settings.values, self)
+        self.session = Session(store, provider, self._settings_now, self)
         self.tasks = Tasks(self.show_error)
         self.reading = Reading(self.session, transcript, window.toasts, self.show_error, self)
         self.conversations = Conversations(
@@ -228,6 +228,11 @@ class Desk(QObject):
     def _state_changed(self, state: Qt.ApplicationState) -> None:
         if state is Qt.ApplicationState.ApplicationActive:
             self._look_for_changes()
+
+    def _settings_now(self) -> Settings:
+        # The command line may have changed them; finding out that it has not costs one stat().
+        self.settings.reload_if_changed()
+        return self.settings.values
 
     def _look_for_changes(self) -> None:
         self.settings.reload_if_changed()
