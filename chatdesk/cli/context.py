@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import click
 
@@ -34,6 +34,19 @@ class Context:
     data_option: str | None = None
     verbose: bool = False
     closing: ExitStack = field(default_factory=ExitStack, repr=False)  # left when the run ends
+
+    _log_started: bool = field(default=False, repr=False)
+
+    def start_log(self) -> None:
+        """Make the data directory and log in it, as the window does. Raises StoreError."""
+        if self._log_started:
+            return
+        from chatdesk.diagnostics import install_hooks, setup_logging
+
+        self._log_started = True
+        self.data.create()  # first, so that no folder is made with other rights
+        self.closing.callback(setup_logging(self.data, self.verbose))
+        self.closing.callback(install_hooks())
 
     @cached_property
     def data(self) -> DataDir:
@@ -102,4 +115,23 @@ class Context:
                 store.close()
 
 
-pass_context = click.make_pass_decorator(Context, ensure=True)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# For a command that starts nothing by itself.
+pass_bare_context = click.make_pass_decorator(Context, ensure=True)
+
+
+def pass_context(command: Callable[Concatenate[Context, P], R]) -> Callable[P, R]:
+    """Give a command the context, with the log started.
+
+    Not before: wrong usage and --help make no data directory.
+    """
+
+    @pass_bare_context
+    @wraps(command)
+    def started(context: Context, /, *arguments: P.args, **options: P.kwargs) -> R:
+        context.start_log()
+        return command(context, *arguments, **options)
+
+    return started

@@ -94,17 +94,6 @@ def root(ctx: click.Context, data_dir: str | None, verbose: bool) -> None:
     context.verbose = verbose or context.verbose
     if ctx.invoked_subcommand is None:
         ctx.invoke(_load(_WINDOW), files=())
-    elif ctx.invoked_subcommand != "window":
-        start_log(context)
-
-
-def start_log(context: Context) -> None:
-    """Log as the window does, which starts a log of its own. Raises StoreError."""
-    from chatdesk.diagnostics import install_hooks, setup_logging
-
-    context.data.create()  # first, so that no folder is made with other rights
-    context.closing.callback(setup_logging(context.data, context.verbose))
-    context.closing.callback(install_hooks())
 
 
 def run(arguments: Sequence[str] | None = None, context: Context | None = None) -> int:

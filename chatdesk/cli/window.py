@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from chatdesk.cli.context import Context, pass_context
+from chatdesk.cli.context import Context, pass_bare_context
 from chatdesk.cli.output import print_hint
 from chatdesk.errors import NotFound
 
@@ -21,7 +21,7 @@ _LOCAL_DISPLAY = re.compile(r"^(?:unix)?:(\d+)(?:\.\d+)?$")
 @click.command(hidden=True)
 @click.argument("files", nargs=-1, metavar="FILE...")
 @click.pass_context
-@pass_context
+@pass_bare_context
 def window(context: Context, ctx: click.Context, /, files: tuple[str, ...]) -> int:
     """Open the window, with these model files."""
     for name in files:
@@ -39,14 +39,12 @@ def window(context: Context, ctx: click.Context, /, files: tuple[str, ...]) -> i
             context.data.create()
             return main(context.data, context.verbose, paths)
     print_hint(f"{reason}, so Chatdesk starts in the terminal.")
-    return _chat(ctx, context, paths[0] if paths else None)
+    return _chat(ctx, paths[0] if paths else None)
 
 
-def _chat(ctx: click.Context, context: Context, model: str | None) -> int:
+def _chat(ctx: click.Context, model: str | None) -> int:
     from chatdesk.cli.chat import chat
-    from chatdesk.cli.root import start_log
 
-    start_log(context)
     code = ctx.invoke(chat, model=model, system=None, conversation=None, temporary=False)
     return int(code or 0)
 
