@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
     QDialog,
@@ -209,10 +209,35 @@ class EmptyState(QWidget):
         self._mark.setPixmap(pixmap(self._icon, color, S6, self.devicePixelRatioF()))
 
 
+class Label(QLabel):
+    """A label of plain text that starts where the window's layout starts.
+
+    Left to itself QLabel starts English text on the left even where everything else is mirrored.
+    """
+
+    def __init__(self, text: str, parent: QWidget | None = None) -> None:
+        super().__init__(text, parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self._follow_layout()
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.LayoutDirectionChange:
+            self._follow_layout()
+
+    def _follow_layout(self) -> None:
+        old = self.alignment()
+        if old & Qt.AlignmentFlag.AlignHCenter:
+            return
+        mirrored = self.layoutDirection() == Qt.LayoutDirection.RightToLeft
+        side = Qt.AlignmentFlag.AlignRight if mirrored else Qt.AlignmentFlag.AlignLeft
+        vertical = old & Qt.AlignmentFlag.AlignVertical_Mask
+        self.setAlignment(side | Qt.AlignmentFlag.AlignAbsolute | vertical)
+
+
 def label(text: str, tone: str = "", parent: QWidget | None = None) -> QLabel:
     """A label of plain text in one of the style sheet's tones ("title", "secondary", ...)."""
-    widget = QLabel(text, parent)
-    widget.setTextFormat(Qt.TextFormat.PlainText)
+    widget = Label(text, parent)
     if tone:
         widget.setProperty("tone", tone)
     return widget

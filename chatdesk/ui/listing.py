@@ -92,6 +92,8 @@ class RowDelegate(QStyledItemDelegate):
         side = Qt.AlignmentFlag.AlignLeft if leading else Qt.AlignmentFlag.AlignRight
         painter.setFont(font)
         painter.setPen(color)
+        # A text's own direction says where its punctuation goes; its place is the layout's.
+        painter.setLayoutDirection(Qt.LayoutDirection.LayoutDirectionAuto)
         painter.drawText(
             area,
             int(side | Qt.AlignmentFlag.AlignAbsolute | Qt.AlignmentFlag.AlignVCenter)

@@ -54,6 +54,7 @@ from chatdesk.ui.theme import RADIUS, S2, S3, S4, Theme
 if TYPE_CHECKING:
     from chatdesk.providers.llama import ModelState
 
+SLOW_MS = 400  # before the list says that it is being read
 PATIENCE_MS = 1_000  # work that takes longer shows that it goes on, and can be given up
 
 
@@ -202,9 +203,17 @@ class ModelsDialog(Dialog):
         self.nothing = EmptyState(self.theme, "search", "Clear the search", self._pages)
         self.nothing.button.clicked.connect(self.search.clear)
         self._pages.addWidget(self.nothing)
-        self._waiting = QWidget(self._pages)
+        self._waiting = EmptyState(self.theme, "model", "", self._pages)
+        self._waiting.set_words("Looking at the models", "Their files are being read.")
         self._pages.addWidget(self._waiting)
-        self._pages.setCurrentWidget(self._waiting)
+        # Usually the files are read before there is anything to say about waiting for it.
+        self._blank = QWidget(self._pages)
+        self._pages.addWidget(self._blank)
+        self._pages.setCurrentWidget(self._blank)
+        self._slow = QTimer(self)
+        self._slow.setSingleShot(True)
+        self._slow.setInterval(SLOW_MS)
+        self._slow.timeout.connect(self._say_waiting)
         self.empty.set_words(
             "No models yet", "Add a GGUF file from this computer, or drop one here."
         )
@@ -255,7 +264,12 @@ class ModelsDialog(Dialog):
     def _fail(self, error: ChatdeskError) -> None:
         self.show_error(error)
 
+    def _say_waiting(self) -> None:
+        if self._pages.currentWidget() is self._blank:
+            self._pages.setCurrentWidget(self._waiting)
+
     def _after_reset(self) -> None:
+        self._slow.stop()
         if not self.rows.total:
             self._pages.setCurrentWidget(self.empty)
             return
@@ -264,7 +278,7 @@ class ModelsDialog(Dialog):
             self.nothing.set_words(f"No model matches “{text}”", "Try another word.")
             self._pages.setCurrentWidget(self.nothing)
             return
-        first = self._pages.currentWidget() is self._waiting
+        first = self._pages.currentWidget() in (self._waiting, self._blank)
         self._pages.setCurrentIndex(0)
         if first:
             self.list.setFocus()
@@ -423,6 +437,7 @@ class ModelsDialog(Dialog):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.reload()
+        self._slow.start()
         self.search.setFocus()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:

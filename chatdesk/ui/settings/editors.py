@@ -207,6 +207,8 @@ class NumberEditor(Editor):
             self._slider = _Slider(Qt.Orientation.Horizontal)
             self._slider.setRange(0, round((high - low) / option.step))
             self._slider.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the field beside it has it
+            # Numbers grow to the right in every language, as they are written.
+            self._slider.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
             self._slider.setMinimumWidth(S2 * 10)
             self._slider.setAccessibleName(option.label)
             self._slider.valueChanged.connect(self._slid)
