@@ -178,7 +178,7 @@ class Chat:
                         yield event.text
                     elif isinstance(event, Failed):
                         raise event.error
-                    ended = isinstance(event, Finished)
+                    ended = isinstance(event, Finished) and event.reason != "cancelled"
         except ChatdeskError:
             failed = True
             raise
