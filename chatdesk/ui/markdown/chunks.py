@@ -30,9 +30,9 @@ DEPTH = 20
 """Most quotes and list items around each other: deeper markers are plain text."""
 LEAF = 600
 HARD_LEAF = 1_000
-PIECE = 3_000
-HARD_PIECE = 6_000
-MARKS = 800
+PIECE = 1_500
+HARD_PIECE = 3_000
+MARKS = 600
 """Most characters of a piece that may be marks."""
 
 _SENTENCE_END = re.compile(r"[.!?\u2026][\"'\u201d\u2019)\]*_`]{0,3}(?=\s)|[\u3002\uff01\uff1f]|\n")

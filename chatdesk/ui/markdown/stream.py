@@ -11,7 +11,8 @@ Not thread-safe: one thread at a time. Several streams are independent.
 
 from __future__ import annotations
 
-from chatdesk.ui.markdown.blocks import Block, BlockParser
+from chatdesk.ui.markdown.blockparser import BlockParser
+from chatdesk.ui.markdown.blocks import Block
 from chatdesk.ui.markdown.build import leaves_of
 from chatdesk.ui.markdown.chunks import LONG_LINE
 from chatdesk.ui.markdown.inline import Inliner

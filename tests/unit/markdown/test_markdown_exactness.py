@@ -63,7 +63,7 @@ ADVERSARIAL = (
     "word " * 3_000 + "\n===\n",
     "- " + "item words. " * 900 + "\n- b\n",
     "# " + "long heading " * 300 + "#\nafter\n",
-    "line\n" * 2_500,
+    "line\n" * 900,
     " " * 3_000 + "far\n" + "-" * 3_000 + "\n" + "`" * 3_000 + "\nx\n",
     "-" + " " * 3_000 + "far\n",
     "**open " + "emphasis goes on. " * 600 + "**",

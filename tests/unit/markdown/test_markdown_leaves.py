@@ -194,8 +194,7 @@ def test_right_to_left_is_decided_by_the_first_strong_character() -> None:
 
 
 TEXT = (
-    "# Ti*t*le\n\n- one **two** `three` [four](http://x.example) \\* &amp; five\n"
-    + "\n> six\n> seven"
+    "# Ti*t*le\n\n- one **two** `three` [four](http://x.example) \\* &amp; five\n\n> six\n> seven"
 )
 
 
