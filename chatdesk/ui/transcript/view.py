@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from PySide6.QtCore import QEvent, QPoint, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QFocusEvent,
@@ -27,6 +27,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QMenu, QToolTip, QWidget
 
 from chatdesk.ui.theme import Theme
+from chatdesk.ui.transcript.accessible import MessageList, announce, install, tell_focus
 from chatdesk.ui.transcript.code import Code
 from chatdesk.ui.transcript.content import Content
 from chatdesk.ui.transcript.end_button import EndButton
@@ -104,6 +105,16 @@ class TranscriptView(QAbstractScrollArea):
         self._copied_timer = self._single_shot(COPIED_MS, self._forget_copied)
         self.verticalScrollBar().valueChanged.connect(self._bar_moved)
         theme.changed.connect(self._restyle)
+        self._accessible: MessageList | None = None
+        application = QCoreApplication.instance()
+        assert application is not None
+        install(application)
+
+    def accessible(self) -> MessageList:
+        """What assistive technology sees of the view."""
+        if self._accessible is None:
+            self._accessible = MessageList(self)
+        return self._accessible
 
     def _single_shot(self, milliseconds: int, slot: Callable[[], None]) -> QTimer:
         timer = QTimer(self)
@@ -142,8 +153,12 @@ class TranscriptView(QAbstractScrollArea):
         While it stays streaming its text is what was streamed, if that goes on from entry's.
         """
         self._coalescer.flush()
+        message = self.content.find(entry.id)
+        written = message is not None and message.entry.streaming and not entry.streaming
         if self._stage.update_entry(entry):
             self._request()
+            if written:
+                announce(self, entry)
 
     def append_text(self, entry_id: str, kind: str, text: str) -> None:
         """The reply grows: kind is "text" or "reasoning". Shown within a frame."""
@@ -492,6 +507,7 @@ class TranscriptView(QAbstractScrollArea):
         self._keys.ring = keyboard and entry_id is not None
         if keyboard and entry_id is not None:
             self._bring_in_view(entry_id)
+            tell_focus(self, self.content.index(entry_id) or 0)
         self._show_ring()
 
     def _show_ring(self) -> None:

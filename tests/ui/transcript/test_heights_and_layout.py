@@ -116,8 +116,11 @@ def test_what_is_placed_is_exact_contiguous_and_fills_the_viewport(
             assert one.bottom > 0 and one.y < viewport
         # Nothing visible is missing, and the view does not leave the content.
         assert -shift >= 0 and (-shift <= max(0, total - viewport))
-        visible = [k for k, y in truth.items()
-                   if y + shift < viewport and y + shift + given_entries[k[0]][k[1]][0] > 0]
+        visible = [
+            k
+            for k, y in truth.items()
+            if y + shift < viewport and y + shift + given_entries[k[0]][k[1]][0] > 0
+        ]
         assert [(p.entry, p.unit) for p in placed] == visible
         if what == "by" and before:
             moved = [p.y - before[p.entry, p.unit] for p in placed if (p.entry, p.unit) in before]

@@ -73,8 +73,13 @@ def drag(view: TranscriptView, start: QPoint, end: QPoint) -> None:
 def wheel(view: TranscriptView, notches: float) -> None:
     at = QPointF(view.viewport().rect().center())
     event = QWheelEvent(
-        at, view.viewport().mapToGlobal(at), QPoint(), QPoint(0, round(120 * notches)),
-        Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase,
+        at,
+        view.viewport().mapToGlobal(at),
+        QPoint(),
+        QPoint(0, round(120 * notches)),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
         False,
     )
     QApplication.sendEvent(view.viewport(), event)
@@ -357,7 +362,9 @@ def test_characters_outside_the_basic_plane_are_counted_once(view: TranscriptVie
 def test_a_link_acts_on_a_click_and_only_then(view: TranscriptView, qtbot: QtBot) -> None:
     opened: list[str] = []
     view.link_activated.connect(opened.append)
-    view.set_entries([mine("1", "[no](https://no.example)"), reply("2", "[yes](https://a.example)")])
+    view.set_entries(
+        [mine("1", "[no](https://no.example)"), reply("2", "[yes](https://a.example)")]
+    )
     at = text_point(view, "2", 1)
     QTest.mouseMove(view.viewport(), at)
     assert opened == []
@@ -408,7 +415,8 @@ def test_reasoning_opens_in_place(view: TranscriptView) -> None:
     at = QPoint(view.column_left + 10, head.placed.y + 14)
     QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=at)
     assert [one.block.text for one in view.shown if one.key[0] == "reasoning"] == [
-        "First", "Second",
+        "First",
+        "Second",
     ]
     assert unit(view, ThoughtHead).placed.y == head.placed.y
     QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=at)
@@ -418,11 +426,20 @@ def test_reasoning_opens_in_place(view: TranscriptView) -> None:
 def test_a_failed_reply_offers_to_try_again_and_shows_details(view: TranscriptView) -> None:
     asked: list[tuple[str, str]] = []
     view.action_requested.connect(lambda entry_id, action: asked.append((entry_id, action)))
-    view.set_entries([
-        mine("1"),
-        reply("2", "", status=Status.FAILED, error="It failed.", error_retryable=True,
-              error_advice="Do this.", error_detail="boom"),
-    ])
+    view.set_entries(
+        [
+            mine("1"),
+            reply(
+                "2",
+                "",
+                status=Status.FAILED,
+                error="It failed.",
+                error_retryable=True,
+                error_advice="Do this.",
+                error_detail="boom",
+            ),
+        ]
+    )
     card = unit(view, ErrorCard)
     assert isinstance(card.block, ErrorCard)
     again, details = card.block._buttons.buttons
@@ -472,8 +489,13 @@ def test_the_last_entry_always_has_its_actions(view: TranscriptView) -> None:
     view.grab()
     shown = buttons(view)
     assert list(shown) == [
-        "copyAction", "regenerateAction", "continueAction", "previousAction", "nextAction",
-        "deleteAction", "moreAction",
+        "copyAction",
+        "regenerateAction",
+        "continueAction",
+        "previousAction",
+        "nextAction",
+        "deleteAction",
+        "moreAction",
     ]
     assert all(button.toolTip() and button.accessibleName() for button in shown.values())
 
@@ -561,8 +583,6 @@ def test_keys_without_a_meaning_here_are_left_to_the_window(view: TranscriptView
     from PySide6.QtCore import QEvent
     from PySide6.QtGui import QKeyEvent
 
-    event = QKeyEvent(
-        QEvent.Type.KeyPress, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier, "n"
-    )
+    event = QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier, "n")
     view.keyPressEvent(event)
     assert not event.isAccepted()
