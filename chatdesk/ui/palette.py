@@ -62,6 +62,7 @@ class Palette(QDialog):
         if parent is not None:
             self.setWindowFlags(Qt.WindowType.Widget)
         self._theme = theme
+        self._focus_before: QWidget | None = None
         # Itself it is not offered: it is open.
         self._all = [pair for pair in actions.available() if pair[0].id != "palette"]
         column = QVBoxLayout(self)
@@ -180,6 +181,8 @@ class Palette(QDialog):
         super().showEvent(event)
         self._place()
         self.raise_()
+        if self._focus_before is None and (around := self.parentWidget()) is not None:
+            self._focus_before = around.focusWidget()
         self.search.setFocus(Qt.FocusReason.PopupFocusReason)
         around = self.parentWidget()
         if around is not None:
@@ -199,6 +202,9 @@ class Palette(QDialog):
             application = QApplication.instance()
             assert isinstance(application, QApplication)
             application.focusChanged.disconnect(self._focus_moved)
+            within = application.focusWidget()
+            if self._focus_before is not None and within and self.isAncestorOf(within):
+                self._focus_before.setFocus(Qt.FocusReason.PopupFocusReason)
         super().done(result)
 
     def paintEvent(self, event: QPaintEvent) -> None:

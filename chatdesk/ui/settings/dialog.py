@@ -29,7 +29,7 @@ from chatdesk.ui.dialog import Dialog, EmptyState, Notice, label
 from chatdesk.ui.icons import icon
 from chatdesk.ui.listing import RowDelegate
 from chatdesk.ui.models.background import Background
-from chatdesk.ui.settings.editors import ModelEditor
+from chatdesk.ui.settings.editors import ModelEditor, Offer
 from chatdesk.ui.settings.row import OptionRow, SettingsValues
 from chatdesk.ui.settings.section import Section
 from chatdesk.ui.theme import S3, S4, S5, S6, Theme
@@ -218,7 +218,12 @@ class SettingsDialog(Dialog):
     def _take_models(self, models: list[object]) -> None:
         from chatdesk.library import ModelInfo
 
-        found = [(model.name, model.name) for model in models if isinstance(model, ModelInfo)]
+        found = []
+        for model in models:
+            if isinstance(model, ModelInfo):
+                bundled = model.source == "bundled"
+                text = f"{model.name} (comes with Chatdesk)" if bundled else model.name
+                found.append(Offer("" if bundled else model.name, text, str(model.path)))
         for row in self.rows.values():
             if isinstance(row.editor, ModelEditor):
                 row.editor.set_models(found)

@@ -8,6 +8,7 @@ that is edited bears the option's key as its objectName.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -471,6 +472,15 @@ _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _UNESCAPES = {written: character for character, written in _ESCAPES.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A model that can be chosen: its value in the settings, its text, the path of its file."""
+
+    value: str
+    text: str
+    path: str
+
+
 class ModelEditor(Editor):
     """The models there are, and a button for any other file."""
 
@@ -480,7 +490,7 @@ class ModelEditor(Editor):
     def __init__(self, option: Option, parent: QWidget | None = None) -> None:
         self._combo = _Combo()
         super().__init__(option, self._combo, parent)
-        self._models: list[tuple[str, str]] = []
+        self._models: list[Offer] = []
         self._value = ""
         self.button = QPushButton("Choose a file", self)
         self.button.setObjectName(f"{option.key}.browse")
@@ -492,8 +502,8 @@ class ModelEditor(Editor):
         self._fill()
         self._combo.activated.connect(self._chosen)
 
-    def set_models(self, models: list[tuple[str, str]]) -> None:
-        """The models to offer: pairs of value and text."""
+    def set_models(self, models: list[Offer]) -> None:
+        """The models to offer; the one with the empty value is that of no choice."""
         self._models = list(models)
         self._fill()
 
@@ -510,10 +520,15 @@ class ModelEditor(Editor):
     def _fill(self) -> None:
         with QSignalBlocker(self._combo):
             self._combo.clear()
-            self._combo.addItem(self.option.special or "The one that comes with Chatdesk", "")
-            for value, text in self._models:
-                self._combo.addItem(text, value)
-            at = self._combo.findData(self._value)
+            if not any(offer.value == "" for offer in self._models):
+                self._combo.addItem(self.option.special or "The one that comes with Chatdesk", "")
+            for offer in self._models:
+                self._combo.addItem(offer.text, offer.value)
+                at = self._combo.count() - 1
+                self._combo.setItemData(at, offer.path, Qt.ItemDataRole.ToolTipRole)
+            # A model may be named by its path, too.
+            named = (offer.value for offer in self._models if self._value == offer.path)
+            at = self._combo.findData(next(named, self._value))
             if at < 0:
                 self._combo.addItem(Path(self._value).name or self._value, self._value)
                 at = self._combo.count() - 1

@@ -25,7 +25,7 @@ from pytestqt.qtbot import QtBot
 
 from chatdesk.settings import GROUPS, OPTIONS, SettingsFile
 from chatdesk.ui.settings import SettingsDialog
-from chatdesk.ui.settings.editors import ModelEditor, escape, unescape
+from chatdesk.ui.settings.editors import ModelEditor, Offer, escape, unescape
 from chatdesk.ui.theme import Theme
 
 # The offscreen platform says so of every window that has a least size.
@@ -162,14 +162,22 @@ def test_a_model_is_chosen_from_the_list_or_from_a_file(
     dialog = opened("model")
     editor = dialog.rows["model.default"].editor
     assert isinstance(editor, ModelEditor)
-    editor.set_models([("SmolLM2", "SmolLM2 135M"), ("other", "Other")])
+    editor.set_models(
+        [
+            Offer("", "SmolLM2 135M", "/bundled/smollm2.gguf"),
+            Offer("other", "Other", "/models/other.gguf"),
+        ]
+    )
     combo: QComboBox = field(dialog, "model.default")
-    combo.setCurrentIndex(2)
-    combo.activated.emit(2)
+    assert combo.currentText() == "SmolLM2 135M"
+    combo.setCurrentIndex(1)
+    combo.activated.emit(1)
     assert saved(settings, "model.default") == "other"
     editor.choose("/models/my model.gguf")
     assert saved(settings, "model.default") == "/models/my model.gguf"
     assert combo.currentText() == "my model.gguf"
+    editor.choose("/models/other.gguf")
+    assert combo.currentText() == "Other"
 
 
 def test_no_seed_is_a_value_with_words(opened: Open, settings: SettingsFile, qtbot: QtBot) -> None:

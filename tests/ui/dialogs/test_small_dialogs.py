@@ -176,6 +176,16 @@ def test_escape_closes_and_runs_nothing(
     assert not palette.isVisible() and ran == []
 
 
+def test_the_focus_goes_back_to_where_it_was(
+    actions: Actions, window: QMainWindow, theme: Theme, qtbot: QtBot
+) -> None:
+    window.centralWidget().setFocus()
+    palette = Palette(actions, theme, window)
+    palette.open()
+    qtbot.keyClick(palette.search, Qt.Key.Key_Escape)
+    assert window.focusWidget() is window.centralWidget()
+
+
 def test_it_closes_when_the_focus_goes_elsewhere(
     actions: Actions, window: QMainWindow, theme: Theme, qtbot: QtBot
 ) -> None:
