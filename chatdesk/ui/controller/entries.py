@@ -48,7 +48,8 @@ def meter(usage: Usage | None) -> str:
     if usage.tokens_per_second:
         parts.append(f"{usage.tokens_per_second:.0f} tok/s")
     if usage.first_token_ms is not None:
-        parts.append(f"{usage.first_token_ms / 1000:.1f} s")
+        seconds = usage.first_token_ms / 1000
+        parts.append(f"{seconds:.1f} s" if seconds >= 0.1 else f"{seconds:.2f} s")
     return " · ".join(parts)
 
 

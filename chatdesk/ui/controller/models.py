@@ -91,6 +91,21 @@ class Models(QObject):
             return
         self._tasks.start(self._add(models))
 
+    def use(self, name: str) -> None:
+        """Make a model, already looked at, the one of the settings, and load it.
+
+        If llama.cpp refuses it the setting goes back to what it was.
+        """
+        before = self._settings.values.model.default
+        if name == before:
+            self.load()
+            return
+        self._before_choice = before
+        self._settings.set("model.default", name)
+        self._settle.stop()
+        self.load()
+        self.chosen.emit(name)
+
     def on_state(self, state: object) -> None:
         """The engine told something."""
         assert isinstance(state, ModelState)
@@ -117,7 +132,7 @@ class Models(QObject):
             await self._tasks.in_thread(partial(self._check, name))
         finally:
             self._checking = False
-        self._use(name)
+        self.use(name)
 
     async def _add(self, files: Sequence[str]) -> None:
         name = ""
@@ -126,18 +141,7 @@ class Models(QObject):
             await self._tasks.in_thread(partial(self._check, file))
             added = await self._tasks.in_thread(partial(self._library.add, Path(file)))
             name = str(added.path)
-        self._use(name)
-
-    def _use(self, name: str) -> None:
-        before = self._settings.values.model.default
-        if name == before:
-            self.load()
-            return
-        self._before_choice = before
-        self._settings.set("model.default", name)
-        self._settle.stop()
-        self.load()
-        self.chosen.emit(name)
+        self.use(name)
 
     def _check(self, name: str) -> None:
         model = self._settings.values.model

@@ -1,0 +1,387 @@
+"""The whole window at work over a real database, with replies that the test delivers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from chatdesk.chat.events import Delta, Failed, Finished, PromptProgress, Started, Waiting
+from chatdesk.chat.messages import Status, Usage
+from chatdesk.chat.provider import Deliver, Request
+from chatdesk.errors import ModelError, ProviderError
+from chatdesk.library import Library
+from chatdesk.paths import DataDir
+from chatdesk.providers.llama import ModelState
+from chatdesk.settings import SettingsFile
+from chatdesk.store import open_store
+from chatdesk.ui.controller.desk import Desk
+from chatdesk.ui.main_window import MainWindow
+from chatdesk.ui.theme import Theme
+from chatdesk.ui.transcript import TranscriptView
+
+
+class HeldRun:
+    def __init__(self, request: Request, deliver: Deliver) -> None:
+        self.id = request.run_id
+        self.request = request
+        self.deliver = deliver
+        self.cancelled = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+    def say(self, text: str) -> None:
+        self.deliver(Delta("text", text))
+
+    def finish(self, text: str = "") -> None:
+        if text:
+            self.say(text)
+        self.deliver(Finished("stop", Usage(10, 0, 5, 200.0, 41.0)))
+
+
+class HeldProvider:
+    """A provider, and an engine as far as the window asks for one."""
+
+    def __init__(self) -> None:
+        self.runs: list[HeldRun] = []
+        self.loads = 0
+
+    def start(self, request: Request, deliver: Deliver) -> HeldRun:
+        self.runs.append(HeldRun(request, deliver))
+        return self.runs[-1]
+
+    def load(self, model: str | None) -> None:
+        self.loads += 1
+
+    def cancel_load(self) -> None: ...
+
+    @property
+    def last(self) -> HeldRun:
+        return self.runs[-1]
+
+
+class Person:
+    """One window; start() again after end() is the next start of the application."""
+
+    def __init__(self, folder: Path, qtbot: QtBot) -> None:
+        self.data = DataDir(folder)
+        self.data.create()
+        self.qtbot = qtbot
+        self.start()
+
+    def start(self) -> None:
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        self.provider = HeldProvider()
+        self.store = open_store(self.data)
+        self.settings = SettingsFile(self.data.settings)
+        self.theme = Theme()
+        self.theme.apply(application)
+        self.transcript = TranscriptView(self.theme)
+        self.window = MainWindow(self.theme, self.transcript)
+        self.desk = Desk(
+            self.window,
+            self.transcript,
+            self.theme,
+            self.data,
+            self.settings,
+            self.store,
+            Library(self.data),
+            self.provider,  # type: ignore[arg-type]
+            self.provider,
+        )
+        self.desk.start()
+        self.window.show()
+        self.qtbot.waitExposed(self.window)
+
+    def end(self) -> None:
+        self.window.close()
+        self.desk.close()
+        self.store.close()
+        self.window.deleteLater()
+        QApplication.processEvents()
+
+    def type(self, text: str) -> None:
+        field = self.window.composer.focusProxy() or self.window.composer
+        self.qtbot.keyClicks(field, text)
+
+    def key(self, key: Qt.Key) -> None:
+        field = self.window.composer.focusProxy() or self.window.composer
+        self.qtbot.keyClick(field, key)
+
+    def send(self, text: str) -> HeldRun:
+        self.type(text)
+        self.key(Qt.Key.Key_Return)
+        return self.provider.last
+
+    def shown(self) -> list[str]:
+        """The texts of the transcript's messages."""
+        return [self.transcript.text_of(entry.id) for entry in self.transcript.entries()]
+
+    def toasts(self) -> list[str]:
+        return self.window.toasts.texts
+
+    @property
+    def current(self) -> str:
+        current = self.desk.conversations.current
+        assert current is not None
+        return current
+
+
+@pytest.fixture
+def person(tmp_path: Path, qtbot: QtBot) -> Iterator[Person]:
+    person = Person(tmp_path / "data", qtbot)
+    yield person
+    person.end()
+
+
+def test_the_first_start_shows_the_welcome_and_takes_keys(person: Person) -> None:
+    assert person.window.welcome_shown
+    run = person.send("Hello")
+    assert not person.window.welcome_shown
+    assert [m.content for m in run.request.messages] == ["Hello"]
+    assert person.shown() == ["Hello", ""]
+
+
+def test_a_suggestion_sends_itself_and_leaves_the_draft(person: Person) -> None:
+    person.type("half a thou")
+    person.window.welcome.suggestion_chosen.emit("Name the planets of the solar system")
+    assert person.shown()[0] == "Name the planets of the solar system"
+
+
+def test_a_reply_streams_into_the_transcript(person: Person) -> None:
+    run = person.send("Hello")
+    run.deliver(Started("SmolLM2", 2048, 10))
+    run.say("One ")
+    run.say("two")
+    person.qtbot.waitUntil(lambda: person.shown()[-1] == "One two")
+    run.finish(".")
+    person.qtbot.waitUntil(lambda: person.shown()[-1] == "One two.")
+    entry = person.transcript.entries()[-1]
+    assert entry.name == "SmolLM2"
+    assert entry.meter == "41 tok/s · 0.2 s"
+
+
+def test_a_reply_goes_on_while_another_conversation_is_open(person: Person) -> None:
+    first = person.send("First")
+    first.say("one, ")
+    conversation = person.current
+    person.desk.conversations.new()
+    assert person.window.welcome_shown
+    person.send("Second").finish("2")
+    first.say("two")
+    assert person.shown() == ["Second", "2"]
+    person.desk.conversations.open(conversation)
+    assert person.shown() == ["First", "one, two"]
+    first.finish(", three")
+    person.qtbot.waitUntil(lambda: person.shown() == ["First", "one, two, three"])
+
+
+def test_everything_is_there_after_closing_mid_reply(person: Person) -> None:
+    run = person.send("Hello")
+    run.say("Half a")
+    person.type("a draft")
+    conversation = person.current
+    person.end()
+    person.start()
+    assert person.current == conversation
+    assert person.shown() == ["Hello", "Half a"]
+    assert person.transcript.entries()[-1].status is Status.INTERRUPTED
+    assert person.window.composer.text == "a draft"
+
+
+def test_the_draft_of_a_new_chat_survives_too(person: Person) -> None:
+    person.type("unsent words")
+    person.end()
+    person.start()
+    assert person.window.composer.text == "unsent words"
+    assert person.store.conversations.list() == []
+
+
+def test_each_conversation_has_its_own_draft(person: Person) -> None:
+    person.send("One").finish("1")
+    first = person.current
+    person.type("for the first")
+    person.desk.conversations.new()
+    assert person.window.composer.text == ""
+    person.desk.conversations.open(first)
+    assert person.window.composer.text == "for the first"
+
+
+def test_escape_stops_the_reply_and_enter_can_continue_it(person: Person) -> None:
+    run = person.send("Hello")
+    run.say("Half")
+    person.key(Qt.Key.Key_Escape)
+    assert run.cancelled
+    run.deliver(Finished("cancelled"))
+    entry = person.transcript.entries()[-1]
+    assert entry.status is Status.STOPPED
+    assert entry.can_continue
+    person.transcript.action_requested.emit(entry.id, "continue")
+    assert person.provider.last.request.continuation == "Half"
+    person.provider.last.finish(" and whole")
+    person.qtbot.waitUntil(lambda: person.shown() == ["Hello", "Half and whole"])
+
+
+def test_a_regenerated_reply_is_a_variant(person: Person) -> None:
+    person.send("Hello").finish("First")
+    entry = person.transcript.entries()[-1]
+    person.transcript.action_requested.emit(entry.id, "regenerate")
+    person.provider.last.finish("Second")
+    person.qtbot.waitUntil(lambda: person.shown() == ["Hello", "Second"])
+    entry = person.transcript.entries()[-1]
+    assert entry.variant == (2, 2)
+    person.transcript.action_requested.emit(entry.id, "previous")
+    assert person.shown() == ["Hello", "First"]
+
+
+def test_up_in_an_empty_composer_edits_the_last_message(person: Person) -> None:
+    person.send("Hello").finish("1")
+    person.key(Qt.Key.Key_Up)
+    assert person.window.composer.text == "Hello"
+    person.type(" there")
+    person.key(Qt.Key.Key_Return)
+    person.provider.last.finish("2")
+    person.qtbot.waitUntil(lambda: person.shown() == ["Hello there", "2"])
+    assert person.transcript.entries()[0].variant == (2, 2)
+
+
+def test_leaving_an_edit_brings_the_draft_back(person: Person) -> None:
+    person.send("Hello").finish("1")
+    message = person.transcript.entries()[0]
+    person.type("my draft")
+    person.transcript.action_requested.emit(message.id, "edit")
+    assert person.window.composer.text == "Hello"
+    person.key(Qt.Key.Key_Escape)
+    assert person.window.composer.text == "my draft"
+
+
+def test_a_message_that_cannot_be_sent_stays_in_the_composer(person: Person) -> None:
+    person.send("Hello").say("1")
+    person.window.composer.submitted.emit("Too early")
+    assert person.window.composer.text == "Too early"
+    assert any("still being written" in text for text in person.toasts())
+
+
+def test_deleting_a_message_can_be_undone(person: Person) -> None:
+    person.send("One").finish("1")
+    person.send("Two").finish("2")
+    asked = person.transcript.entries()[2]
+    person.transcript.action_requested.emit(asked.id, "delete")
+    assert person.shown() == ["One", "1"]
+    assert person.window.toasts.act()
+    assert person.shown() == ["One", "1", "Two", "2"]
+
+
+def test_a_deleted_conversation_comes_back_with_undo(person: Person) -> None:
+    person.send("One").finish("1")
+    deleted = person.current
+    person.desk.conversations.new()
+    person.send("Two").finish("2")
+    person.desk.conversations.delete([deleted])
+    assert [c.title for c in person.store.conversations.list()] == ["Two"]
+    assert person.window.toasts.act()
+    assert person.current == deleted
+    assert person.shown() == ["One", "1"]
+
+
+def test_deleting_the_open_conversation_opens_the_next(person: Person) -> None:
+    person.send("One").finish("1")
+    person.desk.conversations.new()
+    person.send("Two").finish("2")
+    person.desk.conversations.delete_current()
+    assert person.shown() == ["One", "1"]
+    person.desk.conversations.delete_current()
+    assert person.window.welcome_shown
+
+
+def test_copying_puts_the_source_text_on_the_clipboard(person: Person) -> None:
+    person.send("Hello").finish("Some **bold** words")
+    person.transcript.action_requested.emit(person.transcript.entries()[-1].id, "copy")
+    assert QGuiApplication.clipboard().text() == "Some **bold** words"
+
+
+def test_a_failed_reply_says_why_and_can_be_tried_again(person: Person) -> None:
+    person.send("Hello").deliver(Failed(ProviderError("The model is gone.", "Choose another.")))
+    entry = person.transcript.entries()[-1]
+    assert entry.status is Status.FAILED
+    assert "The model is gone." in entry.error
+    person.transcript.action_requested.emit(entry.id, "retry")
+    person.provider.last.finish("Here again")
+    person.qtbot.waitUntil(lambda: person.shown() == ["Hello", "Here again"])
+
+
+def test_a_message_is_accepted_while_the_model_loads(person: Person) -> None:
+    person.desk.models.on_state(ModelState("loading", "SmolLM2", 0.3))
+    run = person.send("Hello")
+    run.deliver(Waiting("loading"))
+    person.desk.models.on_state(ModelState("loading", "SmolLM2", 0.6))
+    run.deliver(Started("SmolLM2", 2048, 10))
+    run.deliver(PromptProgress(5, 10))
+    run.finish("Hi")
+    person.qtbot.waitUntil(lambda: person.shown() == ["Hello", "Hi"])
+
+
+def test_messages_that_no_longer_fit_are_marked(person: Person) -> None:
+    person.send("One").finish("1")
+    old = person.transcript.entries()
+    run = person.send("Two")
+    run.deliver(Started("SmolLM2", 2048, 10, left_out=tuple(entry.id for entry in old)))
+    run.finish("2")
+    assert [entry.left_out for entry in person.transcript.entries()] == [True, True, False, False]
+
+
+def test_a_model_that_cannot_be_loaded_is_explained_and_the_setting_goes_back(
+    person: Person,
+) -> None:
+    models = person.desk.models
+    models.on_state(ModelState("ready", "SmolLM2", 1.0, context_window=2048))
+    models.use("/somewhere/other.gguf")
+    assert person.provider.loads == 1
+    error = ModelError("llama.cpp could not load this model.", "Choose another.")
+    models.on_state(ModelState("failed", "other", error=error))
+    assert person.settings.values.model.default == ""
+    assert any("could not load" in text for text in person.toasts())
+
+
+def test_changed_settings_take_effect_at_once(person: Person) -> None:
+    person.settings.set("appearance.theme", "dark")
+    assert person.theme.dark
+    person.settings.set("composer.enter_sends", False)
+    person.type("Hello")
+    person.key(Qt.Key.Key_Return)
+    assert person.provider.runs == []
+
+
+def test_conversation_settings_reach_the_provider(person: Person) -> None:
+    person.send("One").finish("1")
+    person.desk.session.configure(person.current, "Be brief.", {"temperature": 0.0})
+    run = person.send("Two")
+    assert run.request.messages[0].content == "Be brief."
+    assert run.request.parameters.temperature == 0.0
+
+
+def test_what_the_command_line_wrote_appears(person: Person) -> None:
+    person.send("One").finish("1")
+    other = open_store(person.data)
+    other.conversations.create("From the terminal")
+    other.close()
+    assert person.desk.conversations.look_for_changes()
+    listed = {c.title for c in person.store.conversations.list()}
+    assert listed == {"One", "From the terminal"}
+
+
+def test_ten_thousand_tokens_a_second_do_not_stop_the_window(person: Person) -> None:
+    run = person.send("Hello")
+    for index in range(10_000):
+        run.say(f"{index} ")
+    run.finish()
+    expected = "".join(f"{index} " for index in range(10_000))
+    person.qtbot.waitUntil(lambda: person.shown()[-1] == expected)
+    assert person.desk.session.tree(person.current).path()[-1].content == expected
