@@ -1,0 +1,213 @@
+"""The command line as a person runs it: real processes, the real model, real signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHATDESK = Path(sys.executable).with_name("chatdesk")
+PLANETS = "Name the planets of the solar system."
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and pseudo-terminals")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Two threads on two busy cores can be twenty times slower than one."""
+    for key, value in {"model.threads": "1", "model.context_size": "1024"}.items():
+        chatdesk("settings", "set", key, value)
+
+
+def chatdesk(*arguments: str, stdin: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end and check its exit code."""
+    result = subprocess.run(
+        [str(CHATDESK), *arguments], input=stdin, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == code, result.stderr
+    return result
+
+
+def parsed(*arguments: str) -> Any:
+    return json.loads(chatdesk(*arguments, "--json").stdout)
+
+
+def only_conversation() -> dict[str, Any]:
+    (summary,) = parsed("conversations", "list")
+    return dict(parsed("conversations", "show", summary["id"]))
+
+
+def start(*arguments: str, **named: Any) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [str(CHATDESK), *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **named,
+    )
+
+
+def first_bytes(process: subprocess.Popen[bytes]) -> bytes:
+    """Wait until the reply is being written."""
+    assert process.stdout is not None
+    return process.stdout.read1(64)  # type: ignore[attr-defined,no-any-return]
+
+
+def test_a_question_is_answered() -> None:
+    result = chatdesk("ask", PLANETS, "--temperature", "0", "--max-tokens", "40")
+    assert "Mars" in result.stdout
+    assert result.stderr == ""
+
+
+def test_the_same_seed_gives_the_same_reply() -> None:
+    arguments = ("ask", "Write one line.", "--seed", "11", "--max-tokens", "12")
+    first, second = (parsed(*arguments) for _ in range(2))
+    assert first["content"] == second["content"]
+    assert first["usage"]["completion_tokens"] == second["usage"]["completion_tokens"] <= 12
+
+
+def test_ctrl_c_ends_with_130_and_keeps_what_was_said() -> None:
+    with start("ask", "Write a very long story.", "--save") as process:
+        begun = first_bytes(process)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    assert process.returncode == 130
+    assert b"Traceback" not in err
+    reply = only_conversation()["messages"][1]
+    assert reply["status"] == "stopped"
+    assert reply["content"].strip() == (begun + out).decode().strip()
+
+
+def test_a_killed_reply_comes_back_as_interrupted() -> None:
+    with start("ask", "Write a very long story.", "--save") as process:
+        begun = first_bytes(process)
+        time.sleep(1)
+        process.kill()
+        process.communicate()
+    reply = only_conversation()["messages"][1]
+    assert reply["status"] == "interrupted"
+    assert reply["content"].startswith(begun.decode()[:1])
+
+
+def test_a_reader_that_went_away_is_no_error() -> None:
+    command = f'"{CHATDESK}" ask "Write a very long story." | head -c 5; exit "${{PIPESTATUS[0]}}"'
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout
+
+
+def test_a_chat_remembers_and_is_gone_on_with() -> None:
+    chatdesk("settings", "set", "sampling.max_tokens", "16")
+    first = chatdesk("chat", stdin="My name is Ada.\nWhat is my name?\n")
+    assert first.stdout.count("\n") >= 2
+    conversation = only_conversation()
+    assert [m["status"] for m in conversation["messages"]] == ["complete"] * 4
+    chatdesk("chat", "--conversation", conversation["id"][:5], stdin="Thank you.\n")
+    assert len(only_conversation()["messages"]) == 6
+
+
+def test_doctor_finds_nothing_wrong_and_lets_the_model_answer() -> None:
+    report = parsed("doctor")
+    assert report["ok"] is True, report
+    assert "Reply" in [check["name"] for check in report["checks"]]
+
+
+def test_a_file_that_is_no_model_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "letter.gguf").write_text("Dear Sir or Madam")
+    for arguments in (
+        ("ask", "Hi", "--model", str(tmp_path / "letter.gguf")),
+        ("models", "add", str(tmp_path / "letter.gguf")),
+        ("models", "info", str(tmp_path / "letter.gguf")),
+    ):
+        result = chatdesk(*arguments, code=1)
+        assert result.stdout == ""
+        assert "letter.gguf" in result.stderr
+        assert result.stderr.count("\n") == 1
+
+
+def test_models_are_listed_added_used_and_removed(tmp_path: Path) -> None:
+    (bundled,) = [model for model in parsed("models", "list") if model["source"] == "bundled"]
+    assert bundled["default"] is True
+    assert bundled["problem"] is None
+    assert bundled["has_chat_template"] is True
+    assert parsed("models", "info", bundled["name"])["needed_bytes"] > bundled["size_bytes"]
+    copy = tmp_path / "mine.gguf"
+    copy.symlink_to(bundled["path"])
+    assert chatdesk("models", "remove", bundled["name"], code=1).stderr.count("\n") == 1
+    arguments = ("--max-tokens", "3", "--temperature", "0", "--model")
+    assert parsed("ask", "Hi", *arguments, str(copy))["status"] == "complete"
+    assert parsed("ask", "Hi", *arguments, bundled["name"])["model"] == bundled["name"]
+
+
+# -- in a terminal -----------------------------------------------------------------------------
+
+
+class Terminal:
+    """A pseudo-terminal in which Chatdesk runs."""
+
+    def __init__(self, *arguments: str) -> None:
+        import pty
+
+        self.seen = ""
+        self.pid, self.descriptor = pty.fork()
+        if self.pid == 0:
+            os.environ["TERM"] = "xterm"
+            os.execv(CHATDESK, [str(CHATDESK), *arguments])
+
+    def type(self, text: str) -> None:
+        os.write(self.descriptor, text.encode())
+
+    def wait_for(self, text: str) -> None:
+        """Read until the text was shown (after what was waited for before)."""
+        while text not in self.seen:
+            try:
+                self.seen += os.read(self.descriptor, 4096).decode("utf-8", "replace")
+            except OSError:
+                pytest.fail(f"{text!r} never came: {self.seen!r}")
+        self.seen = self.seen[self.seen.index(text) + len(text) :]
+
+    def end(self) -> int:
+        """The exit code, once it has ended by itself."""
+        while True:
+            try:
+                if not os.read(self.descriptor, 4096):
+                    break
+            except OSError:
+                break
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    terminal = Terminal("chat")
+    yield terminal
+    os.close(terminal.descriptor)
+
+
+def test_a_person_in_a_terminal_stops_a_reply_and_leaves(terminal: Terminal) -> None:
+    terminal.wait_for("Ctrl+D leaves.")
+    terminal.wait_for("> ")
+    terminal.type("Write a very long story.\r")
+    terminal.wait_for("\n")
+    terminal.wait_for(" ")  # the reply is being written
+    while only_conversation_or_none() is None:
+        time.sleep(0.1)
+    terminal.type("\x03")
+    terminal.wait_for("(stopped")
+    terminal.wait_for("> ")
+    terminal.type("\x04")
+    assert terminal.end() == 0
+    messages = only_conversation()["messages"]
+    assert [m["status"] for m in messages] == ["complete", "stopped"]
+
+
+def only_conversation_or_none() -> dict[str, Any] | None:
+    return only_conversation() if parsed("conversations", "list") else None
