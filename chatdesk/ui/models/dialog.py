@@ -6,7 +6,6 @@ closes; what then happens to the model that is loaded is the controller's busine
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -32,20 +31,20 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QListView,
     QMenu,
-    QProgressBar,
     QPushButton,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
-from chatdesk.errors import ChatdeskError, LoadCancelled
-from chatdesk.library import Library, ModelInfo, check_chat, check_fits, inspect
+from chatdesk.errors import ChatdeskError
+from chatdesk.library import Library, ModelInfo, check_chat, check_fits
 from chatdesk.paths import DataDir
 from chatdesk.settings import SettingsFile
 from chatdesk.ui.dialog import Dialog, EmptyState, Notice, label, tool_button
 from chatdesk.ui.icons import icon
-from chatdesk.ui.models.background import Background, Job
+from chatdesk.ui.models.adding import Adding
+from chatdesk.ui.models.background import Background
 from chatdesk.ui.models.delegate import ModelDelegate
 from chatdesk.ui.models.details import Details
 from chatdesk.ui.models.rows import ModelRows, Row, read_rows
@@ -55,7 +54,6 @@ if TYPE_CHECKING:
     from chatdesk.providers.llama import ModelState
 
 SLOW_MS = 400  # before the list says that it is being read
-PATIENCE_MS = 1_000  # work that takes longer shows that it goes on, and can be given up
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +90,6 @@ class ModelsDialog(Dialog):
         self._background = Background(self)
         self._current: Path | None = None
         self._wanted: Path | None = None  # to be selected when the list is read
-        self._stop = threading.Event()
-        self._adding: Job | None = None
         self._removed: _Removed | None = None
         self._dropping = False
         self.rows = ModelRows(self)
@@ -110,15 +106,15 @@ class ModelsDialog(Dialog):
         self.undo_notice.setObjectName("modelUndo")
         self.undo_notice.acted.connect(self._undo)
         column.addWidget(self.undo_notice)
-        column.addWidget(self._make_busy())
+        self.adding = Adding(library, theme, self)
+        self.adding.added.connect(self._added)
+        self.adding.failed.connect(self._fail)
+        self.adding.ended.connect(self._adding_ended)
+        column.addWidget(self.adding)
         column.addWidget(self._make_pages(), 1)
         self.buttons.addWidget(label("Models run on this computer.", "small", self))
         self.buttons.addStretch(1)
         self.add_close()
-        self._patience = QTimer(self)
-        self._patience.setSingleShot(True)
-        self._patience.setInterval(PATIENCE_MS)
-        self._patience.timeout.connect(self._busy.show)
         self.refresh_theme()
 
     # -- building -----------------------------------------------------------------------------
@@ -145,28 +141,6 @@ class ModelsDialog(Dialog):
         self.add_button.clicked.connect(self.choose_file)
         top.addWidget(self.add_button)
         return top
-
-    def _make_busy(self) -> QWidget:
-        self._busy = QWidget(self)
-        self._busy.setObjectName("modelBusy")
-        row = QHBoxLayout(self._busy)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(S3)
-        self._busy_text = label("", "secondary", self._busy)
-        row.addWidget(self._busy_text)
-        bar = QProgressBar(self._busy)
-        bar.setRange(0, 0)
-        bar.setTextVisible(False)
-        bar.setAccessibleName("Reading")
-        row.addWidget(bar, 1)
-        cancel = QPushButton("Cancel", self._busy)
-        cancel.setObjectName("cancelAddButton")
-        cancel.setProperty("kind", "quiet")
-        cancel.setAutoDefault(False)
-        cancel.clicked.connect(self._cancel_adding)
-        row.addWidget(cancel)
-        self._busy.hide()
-        return self._busy
 
     def _make_pages(self) -> QStackedWidget:
         self._pages = QStackedWidget(self)
@@ -328,43 +302,18 @@ class ModelsDialog(Dialog):
 
     def add(self, files: Sequence[str]) -> None:
         """Add files to the library where they lie."""
-        paths = [Path(file) for file in files]
-        if not paths or self._adding is not None:
-            return
         self.error.set_text("")
-        self._stop = threading.Event()
-        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-        self._busy_text.setText(f"Reading {paths[0].name}{more}")
-        self.add_button.setEnabled(False)
-        self._patience.start()
-        self._adding = self._background.run(partial(_add, self._library, paths, self._stop))
-        self._adding.done.connect(self._added)
-        self._adding.failed.connect(self._not_added)
+        if self.adding.start([Path(file) for file in files]):
+            self.add_button.setEnabled(False)
 
     def _added(self, last: ModelInfo) -> None:
-        self._end_adding()
         self.search.clear()
         self.library_changed.emit()
         self.reload(last.path)
 
-    def _not_added(self, error: ChatdeskError) -> None:
-        self._end_adding()
-        if not isinstance(error, LoadCancelled):
-            self.show_error(error)
-        self.reload()
-
-    def _cancel_adding(self) -> None:
-        self._stop.set()
-        if self._adding is not None:
-            self._adding.cancel()
-            self._end_adding()
-            self.reload()
-
-    def _end_adding(self) -> None:
-        self._adding = None
-        self._patience.stop()
-        self._busy.hide()
+    def _adding_ended(self) -> None:
         self.add_button.setEnabled(True)
+        self.reload()
 
     # -- removing -----------------------------------------------------------------------------
 
@@ -472,19 +421,6 @@ class ModelsDialog(Dialog):
 def dropped_files(event: QDropEvent) -> list[str]:
     """The local files that are being dropped."""
     return [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
-
-
-def _add(library: Library, paths: Sequence[Path], stop: threading.Event) -> ModelInfo:
-    """Look at each file, then add it; returns the last one. For a pool thread."""
-    added: ModelInfo | None = None
-    for path in paths:
-        inspect(path)
-        if stop.is_set():
-            break
-        added = library.add(path)
-    if added is None:
-        raise LoadCancelled("Adding the model was cancelled.")
-    return added
 
 
 def _remove(library: Library, row: Row) -> _Removed:

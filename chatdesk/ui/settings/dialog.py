@@ -29,7 +29,7 @@ from chatdesk.ui.dialog import Dialog, EmptyState, Notice, label
 from chatdesk.ui.icons import icon
 from chatdesk.ui.listing import RowDelegate
 from chatdesk.ui.models.background import Background
-from chatdesk.ui.settings.editors import ModelEditor, Offer
+from chatdesk.ui.settings.choices import ModelEditor, Offer
 from chatdesk.ui.settings.row import OptionRow, SettingsValues
 from chatdesk.ui.settings.section import Section
 from chatdesk.ui.theme import S3, S4, S5, S6, Theme

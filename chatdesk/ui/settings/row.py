@@ -12,7 +12,8 @@ from chatdesk.errors import ChatdeskError, SettingsError
 from chatdesk.settings import Option, SettingsFile, option, validate
 from chatdesk.ui.dialog import label, tool_button, wrapped
 from chatdesk.ui.icons import icon
-from chatdesk.ui.settings.editors import Editor, make_editor
+from chatdesk.ui.settings.editor import Editor
+from chatdesk.ui.settings.editors import make_editor
 from chatdesk.ui.theme import S1, S2, S3, S4, S5, TARGET, Theme
 
 

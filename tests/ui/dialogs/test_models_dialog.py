@@ -18,7 +18,7 @@ from chatdesk.paths import DataDir
 from chatdesk.providers.llama import ModelState
 from chatdesk.settings import SettingsFile
 from chatdesk.ui.models import ModelsDialog
-from chatdesk.ui.models import dialog as dialog_module
+from chatdesk.ui.models import adding as adding_module
 from chatdesk.ui.models import rows as rows_module
 from chatdesk.ui.models.background import Background
 from chatdesk.ui.models.rows import ModelRows, Row
@@ -105,7 +105,7 @@ def inspected(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
             raise ModelError(f"{path.name} is not a GGUF model file.", "Choose another.")
         return model(path.stem, path=path)
 
-    monkeypatch.setattr(dialog_module, "inspect", inspect)
+    monkeypatch.setattr(adding_module, "inspect", inspect)
     monkeypatch.setattr(rows_module, "free_memory", lambda: FREE)
     monkeypatch.setattr("chatdesk.library.memory.free_memory", lambda: FREE)
     yield seen
@@ -286,7 +286,7 @@ def test_reading_that_takes_long_shows_progress_and_can_be_cancelled(
     opened: Open, qtbot: QtBot, shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dialog = opened()
-    dialog._patience.setInterval(20)
+    dialog.adding.patience.setInterval(20)
     shelf.gate.clear()
     dialog.add([str(tmp_path / "slow.gguf")])
     busy = dialog.findChild(QWidget, "modelBusy")

@@ -25,7 +25,8 @@ from pytestqt.qtbot import QtBot
 
 from chatdesk.settings import GROUPS, OPTIONS, SettingsFile
 from chatdesk.ui.settings import SettingsDialog
-from chatdesk.ui.settings.editors import ModelEditor, Offer, escape, unescape
+from chatdesk.ui.settings.choices import ModelEditor, Offer
+from chatdesk.ui.settings.texts import escape, unescape
 from chatdesk.ui.theme import Theme
 
 # The offscreen platform says so of every window that has a least size.
