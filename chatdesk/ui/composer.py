@@ -8,13 +8,13 @@ closes, so that no word is lost.
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QFocusEvent, QHideEvent, QPainter, QPaintEvent, QPen, QResizeEvent
+from PySide6.QtGui import QFocusEvent, QHideEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from chatdesk.ui.controls import IconButton, hint
 from chatdesk.ui.icons import pixmap
 from chatdesk.ui.message_field import MessageField
-from chatdesk.ui.theme import ICON, RADIUS, S1, S2, S3, S4, S5, TARGET, Theme
+from chatdesk.ui.theme import ICON, RADIUS, S1, S2, S3, S4, TARGET, Theme
 
 DRAFT_MS = 300
 EDIT_BANNER = "Editing a message: a new branch starts here"
@@ -67,9 +67,12 @@ class Composer(QWidget):
         inside.setSpacing(0)
         inside.addWidget(self.banner)
         inside.addLayout(row)
-        self._outer = QHBoxLayout(self)
-        self._outer.setSpacing(0)
-        self._outer.addWidget(self.card)
+        across = QHBoxLayout(self)
+        across.setContentsMargins(S4, S2, S4, S4)
+        across.setSpacing(0)
+        across.addStretch(1)
+        across.addWidget(self.card, 1_000)
+        across.addStretch(1)
 
         self._pending = QTimer(self)
         self._pending.setSingleShot(True)
@@ -85,6 +88,7 @@ class Composer(QWidget):
         self.banner.cancelled.connect(self.edit_cancelled)
         theme.changed.connect(self._theme_changed)
         self.setFocusProxy(self.field)
+        self._theme_changed()
         self.set_model_name("")
         self.set_enter_sends(True)
         self._changed()
@@ -194,17 +198,8 @@ class Composer(QWidget):
         self.send_button.set_hint(hint("Send the edited message" if self._editing else "Send", key))
 
     def _theme_changed(self) -> None:
-        self._set_margins()
+        self.card.setMaximumWidth(self._theme.column_width)
         self.card.update()
-
-    def _set_margins(self) -> None:
-        side = S4 if self.width() < self._theme.column_width else S5
-        side = max(side, (self.width() - self._theme.column_width) // 2)
-        self._outer.setContentsMargins(side, S2, side, S4)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        self._set_margins()
-        super().resizeEvent(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if isinstance(event, QFocusEvent) and watched is self.field:

@@ -141,6 +141,7 @@ class _Title(QStackedWidget):
         self.field = _TitleField(self)
         self.addWidget(self.label)
         self.addWidget(self.field)
+        self._renaming = False
         self.label.clicked.connect(self.begin)
         self.field.ended.connect(self._ended)
 
@@ -153,14 +154,17 @@ class _Title(QStackedWidget):
     def begin(self) -> None:
         if not self.label.isEnabled():
             return
+        self._renaming = True
         self.field.setText(self.label.text())
         self.field.selectAll()
         self.setCurrentWidget(self.field)
         self.field.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _ended(self, accepted: bool) -> None:
-        if self.currentWidget() is not self.field:
+        # To hide the field takes the focus from it, which ends it once more.
+        if not self._renaming:
             return
+        self._renaming = False
         title = " ".join(self.field.text().split())
         self.setCurrentWidget(self.label)
         if accepted and title and title != self.label.text():

@@ -99,7 +99,7 @@ DARK = Tokens(
     warning=QColor("#E0B15C"),
     remote=QColor("#BBA0EE"),
     hover=QColor(236, 232, 225, 18),
-    pressed=QColor(236, 232, 225, 34),
+    pressed=QColor(236, 232, 225, 28),
     disabled=QColor("#6B665E"),
     selection=QColor("#2B564D"),
 )

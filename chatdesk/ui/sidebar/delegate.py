@@ -53,6 +53,9 @@ class ConversationDelegate(QStyledItemDelegate):
         self.pulse = 1.0  # opacity of the streaming mark
         self.ringed = False  # whether the current row wears the focus ring
         self.over_button = False
+        # Not the view's state: a row that moves resets that while the field stays open.
+        self.renaming = False
+        self.closeEditor.connect(self._editor_gone)
 
     def row_height(self) -> int:
         return max(ROW, QFontMetrics(self._theme.chrome_font()).height() + S2 + S1)
@@ -183,7 +186,12 @@ class ConversationDelegate(QStyledItemDelegate):
         editor.setAccessibleName("Title of the conversation")
         editor.setMaxLength(500)
         editor.setFont(self._theme.chrome_font())
+        editor.destroyed.connect(self._editor_gone)
+        self.renaming = True
         return editor
+
+    def _editor_gone(self) -> None:
+        self.renaming = False
 
     def setEditorData(self, editor: QWidget, index: Index) -> None:
         if isinstance(editor, QLineEdit) and not editor.isModified():

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from PySide6.QtCore import (
@@ -19,6 +20,7 @@ from PySide6.QtCore import (
     QPersistentModelIndex,
     QStringListModel,
     Qt,
+    SignalInstance,
 )
 
 from chatdesk.chat.messages import Conversation
@@ -130,9 +132,7 @@ class ConversationModel(QStringListModel):
         new = {conversation.id: conversation for conversation in conversations}
         if new == self._all and list(new) == list(self._all):
             return False
-        self._all = new
-        self._folded = {}
-        self.rebuild()
+        self._rebuild(new)
         return True
 
     def set_filter(self, query: str) -> bool:
@@ -153,9 +153,14 @@ class ConversationModel(QStringListModel):
 
     def rebuild(self) -> None:
         """Sort and group anew."""
+        self._rebuild(self._all)
+
+    def _rebuild(self, everything: dict[str, Conversation]) -> None:
         now = self._clock()
         self._midnight = day_ends(now)
-        shown = self._matching()
+        if everything is not self._all:
+            self._folded = {}
+        shown = self._matching(everything)
         shown.sort(key=_time, reverse=True)
         times = [_time(conversation) for conversation in shown]
         rows: list[str] = []
@@ -165,8 +170,12 @@ class ConversationModel(QStringListModel):
             keys.append(-section.end)
             rows += [conversation.id for conversation in shown[first:last]]
             keys += [-moment for moment in times[first:last]]
-        self._rows, self._keys = rows, keys
-        self.setStringList([""] * len(rows))
+
+        def change() -> None:
+            self._all, self._rows, self._keys = everything, rows, keys
+
+        with self._after(self.modelAboutToBeReset, change):
+            self.setStringList([""] * len(rows))
 
     def update(self, conversation: Conversation) -> None:
         """Put a conversation's new state in its place; a new one is added."""
@@ -194,17 +203,16 @@ class ConversationModel(QStringListModel):
         """Take conversations out of the list; unknown ids are ignored."""
         gone = [i for i in dict.fromkeys(ids) if i in self._all]
         if len(gone) > 200:
-            for conversation_id in gone:
-                del self._all[conversation_id]
-            self.rebuild()
+            kept = set(self._all).difference(gone)
+            self.set_conversations([c for c in self._all.values() if c.id in kept])
             return
         for conversation_id in gone:
             row = self.row_of(conversation_id)
-            del self._all[conversation_id]
-            self._folded.pop(conversation_id, None)
             if row >= 0:
                 self._take(row)
                 self._drop_empty_heading(row - 1)
+            del self._all[conversation_id]
+            self._folded.pop(conversation_id, None)
 
     def set_streaming(self, ids: Iterable[str]) -> None:
         """Mark the conversations in which a reply is being written."""
@@ -217,12 +225,11 @@ class ConversationModel(QStringListModel):
 
     # -- inner --------------------------------------------------------------------------------
 
-    def _matching(self) -> list[Conversation]:
+    def _matching(self, everything: dict[str, Conversation]) -> list[Conversation]:
         if not self._wanted:
-            return list(self._all.values())
-        if len(self._folded) != len(self._all):
-            self._folded = {i: fold(_title(c)) for i, c in self._all.items()}
-        everything = self._all
+            return list(everything.values())
+        if len(self._folded) != len(everything):
+            self._folded = {i: fold(_title(c)) for i, c in everything.items()}
         if len(self._wanted) == 1:
             word = self._wanted[0]
             return [everything[i] for i, folded in self._folded.items() if word in folded]
@@ -245,19 +252,37 @@ class ConversationModel(QStringListModel):
             row += 1
         self._insert(row, label, -section.end)
 
+    @contextmanager
+    def _after(self, signal: SignalInstance, change: Callable[[], None]) -> Iterator[None]:
+        """Change the rows between the two signals with which Qt announces and ends a change.
+
+        Views look at the old rows at the first and at the new ones at the second. The slot is
+        connected for this change only and so comes after theirs.
+        """
+
+        def slot(*_: object) -> None:
+            change()
+
+        signal.connect(slot)
+        try:
+            yield
+        finally:
+            signal.disconnect(slot)
+
     def _insert(self, row: int, row_id: str, key: float) -> None:
-        self._rows.insert(row, row_id)
-        self._keys.insert(row, key)
-        self.insertRows(row, 1)
+        def change() -> None:
+            self._rows.insert(row, row_id)
+            self._keys.insert(row, key)
+
+        with self._after(self.rowsAboutToBeInserted, change):
+            self.insertRows(row, 1)
 
     def _take(self, row: int) -> None:
-        # The rows go between Qt's two signals of a removal, as its views expect.
-        self.rowsAboutToBeRemoved.connect(self._forget)
-        self.removeRows(row, 1)
-        self.rowsAboutToBeRemoved.disconnect(self._forget)
+        def change() -> None:
+            del self._rows[row], self._keys[row]
 
-    def _forget(self, _parent: QModelIndex, first: int, _last: int) -> None:
-        del self._rows[first], self._keys[first]
+        with self._after(self.rowsAboutToBeRemoved, change):
+            self.removeRows(row, 1)
 
     def _drop_empty_heading(self, row: int) -> None:
         """Remove the heading at row when nothing stands below it any more."""
@@ -281,12 +306,15 @@ class ConversationModel(QStringListModel):
             self._keys[row] = -moment
             self._tell(row)
         else:
-            self.moveRows(QModelIndex(), row, 1, QModelIndex(), target)
-            if target > row:
-                target -= 1
-            del self._rows[row], self._keys[row]
-            self._rows.insert(target, conversation.id)
-            self._keys.insert(target, -moment)
+            before_row, target = target, target - 1 if target > row else target
+
+            def change() -> None:
+                del self._rows[row], self._keys[row]
+                self._rows.insert(target, conversation.id)
+                self._keys.insert(target, -moment)
+
+            with self._after(self.rowsAboutToBeMoved, change):
+                self.moveRows(QModelIndex(), row, 1, QModelIndex(), before_row)
             self._tell(target)
         above = row if target < row else row - 1
         self._drop_empty_heading(above)

@@ -111,7 +111,8 @@ class ConversationView(QListView):
 
     @property
     def renaming(self) -> bool:
-        return self.state() == QAbstractItemView.State.EditingState
+        """Whether a title is being written."""
+        return self.rows.renaming
 
     def current_id(self) -> str:
         return self._model.id_at(self.currentIndex().row())
