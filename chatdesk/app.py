@@ -35,6 +35,7 @@ from chatdesk.ui.signals import QuitSignals
 from chatdesk.ui.single_instance import SingleInstance
 from chatdesk.ui.theme import Theme
 from chatdesk.ui.transcript import TranscriptView
+from chatdesk.ui.warmup import WarmUp
 
 _log = logging.getLogger(__name__)
 
@@ -132,6 +133,7 @@ class Program:
         self.desk.closing.connect(self._closed.set)
         application.commitDataRequest.connect(self.desk.flush)
         self._housekeeping = Housekeeping(self.desk.streaming, application)
+        self._warmup = WarmUp(self.desk.streaming, application)
         self._signals = QuitSignals(self.window.close, application)
 
     def close(self) -> None:
@@ -161,9 +163,11 @@ class Program:
         handle = self.window.windowHandle()
         if handle is not None:
             self._housekeeping.start(handle)
+        self._warmup.start()
 
     def _end(self) -> None:
         self._signals.close()
+        self._warmup.stop()
         self._housekeeping.stop()
         self.desk.close()
         if not self._worker.close():

@@ -125,6 +125,7 @@ class Commands(QObject):
             "rename_chat": self._rename,
             "conversation_settings": self.show_conversation_settings,
             "delete_chat": conversations.delete_current,
+            "show_trash": conversations.toggle_trash,
             "focus_composer": window.composer.focus,
             "regenerate": lambda: self._with_last_reply("regenerate"),
             "copy_reply": lambda: self._with_last_reply("copy"),

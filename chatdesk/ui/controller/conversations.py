@@ -154,6 +154,11 @@ class Conversations(QObject):
         self._trash = shown
         self.reload()
 
+    def toggle_trash(self) -> None:
+        """Go to the trash, or back from it."""
+        self._sidebar.set_trash(not self._trash)
+        self.show_trash(not self._trash)
+
     # -- what the session tells ---------------------------------------------------------------
 
     def conversation_changed(self, conversation: Conversation) -> None:
