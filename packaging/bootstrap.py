@@ -203,9 +203,10 @@ def setup(tests: bool) -> None:
             return
         start = time.monotonic()
         system_packages(tests)
-        STAMP.unlink(missing_ok=True)
-        make_venv()
-        install()
+        if not is_done(tests=False):
+            STAMP.unlink(missing_ok=True)
+            make_venv()
+            install()
         STAMP.write_text(json.dumps({"key": key(), "tests": tests}) + "\n", encoding="utf-8")
         say(f"Ready after {minutes(time.monotonic() - start)} minutes.")
 
