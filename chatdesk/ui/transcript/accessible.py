@@ -153,9 +153,7 @@ class MessageItem(QAccessibleInterface):
         if entry is None:
             state.invalid = 1
             return state
-        state.focused = int(
-            self._view.hasFocus() and self._view.focused_entry == self.entry_id
-        )
+        state.focused = int(self._view.hasFocus() and self._view.focused_entry == self.entry_id)
         state.busy = int(entry.streaming)
         index = self._view.content.index(self.entry_id) or 0
         top, height = self._view.heights_of(index)

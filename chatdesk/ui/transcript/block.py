@@ -47,11 +47,15 @@ class Look:
     active: bool = False
     caret: bool = False
 
+    def selected_from(self, first: int) -> tuple[int, int] | None:
+        """The selection as positions in a text that begins at position first of the block's."""
+        if self.selection is None or self.selection[1] <= first:
+            return None
+        return self.selection[0] - first, self.selection[1] - first
+
     @property
     def ink(self) -> QColor:
-        """The colour of text; full on the ground of a selection, where quiet ink is too faint."""
-        if self.selection is not None:
-            return self.style.tokens.text
+        """The colour of text that is not selected."""
         return self.style.ink(self.dimmed, self.quiet)
 
 

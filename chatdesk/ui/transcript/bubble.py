@@ -15,7 +15,7 @@ from PySide6.QtGui import QPainter
 
 from chatdesk.ui.markdown.leaf import reads_right_to_left
 from chatdesk.ui.transcript.block import Block, Look, card
-from chatdesk.ui.transcript.flow import Flow, fill
+from chatdesk.ui.transcript.flow import Flow
 from chatdesk.ui.transcript.style import BUBBLE_PAD_X, BUBBLE_PAD_Y, BUBBLE_SHARE, RADIUS, Style
 
 PIECE_CHARACTERS = 1_200
@@ -115,21 +115,23 @@ class Bubble(Block):
         style = look.style
         ground = style.bubble_dimmed if look.dimmed else style.tokens.bubble
         card(
-            painter, self._box, RADIUS, ground, None,
-            first=self.piece.first, last=self.piece.last,
+            painter,
+            self._box,
+            RADIUS,
+            ground,
+            None,
+            first=self.piece.first,
+            last=self.piece.last,
         )
         painter.setPen(look.ink)
         for paragraph in self._paragraphs:
-            if look.selection is not None:
-                length = len(paragraph.flow.text)
-                a = max(look.selection[0] - paragraph.first, 0)
-                b = min(look.selection[1] - paragraph.first, length)
-                if a < b or (not length and a == 0 < look.selection[1] - paragraph.first):
-                    fill(
-                        painter, paragraph.flow.rects(a, max(b, 0 if length else 1)),
-                        style.tokens.selection, self._left, paragraph.y,
-                    )
-            paragraph.flow.paint(painter, self._left, paragraph.y)
+            paragraph.flow.paint(
+                painter,
+                self._left,
+                paragraph.y,
+                look.selected_from(paragraph.first),
+                style.selected,
+            )
 
     def position_at(self, x: float, y: float, scroll: int = 0) -> int:
         found = self._paragraphs[0]

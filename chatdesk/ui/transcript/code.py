@@ -15,7 +15,7 @@ from chatdesk.ui import icons
 from chatdesk.ui.markdown.leaf import Leaf
 from chatdesk.ui.transcript.block import Block, Look, Target, card, caret, rounded
 from chatdesk.ui.transcript.entries import Part
-from chatdesk.ui.transcript.flow import UNLIMITED, Flow, fill
+from chatdesk.ui.transcript.flow import UNLIMITED, Flow
 from chatdesk.ui.transcript.inks import Inks
 from chatdesk.ui.transcript.prose import LeafBlock
 from chatdesk.ui.transcript.style import (
@@ -30,6 +30,7 @@ from chatdesk.ui.transcript.style import (
 )
 
 COPY_ICON = 15
+
 
 class Code(LeafBlock):
     """One segment. plain: it waits to be coloured. owner: tells its message from others."""
@@ -81,24 +82,21 @@ class Code(LeafBlock):
         self.frame.paint(painter, look, self.height, None)
         rect = QRectF(self.left, self.gap, self._width, self.height - self.gap)
         card(
-            painter, rect, RADIUS, style.tokens.code, style.tokens.border,
-            first=leaf.first, last=leaf.last,
+            painter,
+            rect,
+            RADIUS,
+            style.tokens.code,
+            style.tokens.border,
+            first=leaf.first,
+            last=leaf.last,
         )
         if leaf.first:
             self._paint_head(painter, look)
         painter.save()
-        painter.setClipRect(
-            rect.adjusted(1, 0, -1, 0), Qt.ClipOperation.IntersectClip
-        )
+        painter.setClipRect(rect.adjusted(1, 0, -1, 0), Qt.ClipOperation.IntersectClip)
         origin = self._origin(look.scroll)
-        if look.selection is not None:
-            a, b = max(look.selection[0], 0), min(look.selection[1], len(self.flow.text))
-            if a < b:
-                fill(
-                    painter, self.flow.rects(a, b), style.tokens.selection, origin.x(), origin.y()
-                )
         painter.setPen(look.ink)
-        self.flow.paint(painter, origin.x(), origin.y())
+        self.flow.paint(painter, origin.x(), origin.y(), look.selected_from(0), style.selected)
         if look.caret:
             place = self.flow.caret(len(self.flow.text)).translated(origin)
             caret(painter, place, style.tokens.accent, CARET_WIDTH)

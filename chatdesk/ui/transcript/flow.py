@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF, Qt, QTextBoundaryFinder
-from PySide6.QtGui import QColor, QPainter, QTextCharFormat, QTextLayout, QTextOption
+from PySide6.QtGui import QPainter, QTextCharFormat, QTextLayout, QTextOption
 
-from chatdesk.ui.transcript.style import Face
+from chatdesk.ui.transcript.style import Face, Selected
 
 LINE_SEPARATOR = "\u2028"
 UNLIMITED = 1_000_000.0
@@ -186,9 +186,29 @@ class Flow:
                 found.append(QRectF(left, top, max(right - left, 3.0), bottom - top))
         return found
 
-    def paint(self, painter: QPainter, x: float, y: float) -> None:
-        """Draw the text in the painter's pen; formats may have colours of their own."""
-        self._layout.draw(painter, QPointF(x, y))
+    def paint(
+        self,
+        painter: QPainter,
+        x: float,
+        y: float,
+        selected: tuple[int, int] | None = None,
+        selection: Selected | None = None,
+    ) -> None:
+        """Draw the text at a point in the painter's pen; formats may have colours of their own,
+        but not where text is selected: there all of it has the selection's ink."""
+        if selected is None or selection is None:
+            self._layout.draw(painter, QPointF(x, y))
+            return
+        a, b = max(selected[0], 0), min(selected[1], len(self.text))
+        # An empty line is selected where the selection goes on past it.
+        if a < b or (not self.text and a == 0 < selected[1]):
+            for rect in self.rects(a, max(b, 0 if self.text else 1)):
+                painter.fillRect(rect.translated(x, y), selection.ground)
+        ink = QTextLayout.FormatRange()
+        ink.start = self._map.units(a)
+        ink.length = self._map.units(b) - ink.start
+        ink.format = selection.format
+        self._layout.draw(painter, QPointF(x, y), [ink] if a < b else [])
 
     # -- inner --------------------------------------------------------------------------------
 
@@ -221,12 +241,6 @@ class Flow:
             else:
                 merged.append((left, right))
         return merged
-
-
-def fill(painter: QPainter, rects: Sequence[QRectF], color: QColor, x: float, y: float) -> None:
-    """Paint areas of a flow that stands at (x, y)."""
-    for rect in rects:
-        painter.fillRect(rect.translated(x, y), color)
 
 
 def _x_of(value: object) -> float:

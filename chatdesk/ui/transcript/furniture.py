@@ -78,8 +78,12 @@ class Header(Block):
                 painter, "cloud", style.tokens.remote, SMALL_ICON, x + S2, middle - SMALL_ICON / 2
             )
             draw_line(
-                painter, "leaves this computer", style.small, style.tokens.remote,
-                x + S2 + SMALL_ICON + S1, self.ABOVE,
+                painter,
+                "leaves this computer",
+                style.small,
+                style.tokens.remote,
+                x + S2 + SMALL_ICON + S1,
+                self.ABOVE,
             )
 
 
@@ -104,9 +108,7 @@ class Divider(Block):
         middle = S4 + face.pitch // 2
         line = look.style.tokens.border
         painter.fillRect(QRectF(0, middle, left - S3, 1), line)
-        painter.fillRect(
-            QRectF(left + text + S3, middle, self._width - left - text - S3, 1), line
-        )
+        painter.fillRect(QRectF(left + text + S3, middle, self._width - left - text - S3, 1), line)
         draw_line(painter, label, face, look.style.tokens.secondary, left, S4)
 
     def tooltip_at(self, x: float, y: float, scroll: int = 0) -> str:
@@ -140,8 +142,12 @@ class Footer(Block):
         if self._entry.meter and look.active:
             rect = self._meter_rect()
             draw_line(
-                painter, self._entry.meter, look.style.meter, look.style.tokens.secondary,
-                rect.left(), rect.top(),
+                painter,
+                self._entry.meter,
+                look.style.meter,
+                look.style.tokens.secondary,
+                rect.left(),
+                rect.top(),
             )
 
     def tooltip_at(self, x: float, y: float, scroll: int = 0) -> str:
@@ -268,7 +274,10 @@ class _Buttons:
         for button in self.buttons:
             hovered = look.hovered == button.target
             rounded(
-                painter, button.rect, RADIUS_SMALL, tokens.hover if hovered else None,
+                painter,
+                button.rect,
+                RADIUS_SMALL,
+                tokens.hover if hovered else None,
                 tokens.control_border,
             )
             painter.setFont(self._face.font)

@@ -37,8 +37,15 @@ class Message:
     """The state of one entry. divider: the model sees it, but not the message before it."""
 
     __slots__ = (
-        "_pieces", "activity", "blocks", "details", "divider", "entry", "scrolls",
-        "sources", "unfolded",
+        "_pieces",
+        "activity",
+        "blocks",
+        "details",
+        "divider",
+        "entry",
+        "scrolls",
+        "sources",
+        "unfolded",
     )
 
     def __init__(self, entry: Entry) -> None:

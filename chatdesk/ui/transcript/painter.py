@@ -74,9 +74,7 @@ def paint(
         _paint_ring(painter, left, shown, content, highlights.ring)
 
 
-def _look(
-    one: Shown, content: Content, selection: Selection, highlights: Highlights
-) -> Look:
+def _look(one: Shown, content: Content, selection: Selection, highlights: Highlights) -> Look:
     message, block, (name, index) = one.message, one.block, one.key
     entry = message.entry
     look = Look(
@@ -129,6 +127,10 @@ def _paint_ring(
         return
     away = S2 + RING_GAP + RING
     rounded(
-        painter, QRectF(rect).adjusted(-away, -S2, away, S2), RADIUS, None,
-        content.style.tokens.accent, RING,
+        painter,
+        QRectF(rect).adjusted(-away, -S2, away, S2),
+        RADIUS,
+        None,
+        content.style.tokens.accent,
+        RING,
     )

@@ -8,7 +8,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen, QPolygonF
 from chatdesk.ui.markdown.leaf import Item, Leaf, Quote, Run
 from chatdesk.ui.transcript.block import Block, Look, Target, caret, rounded
 from chatdesk.ui.transcript.entries import Part
-from chatdesk.ui.transcript.flow import Flow, Span, fill
+from chatdesk.ui.transcript.flow import Flow, Span
 from chatdesk.ui.transcript.style import (
     CARET_WIDTH,
     GAP,
@@ -74,9 +74,7 @@ def run_spans(runs: tuple[Run, ...], style: Style, face: Face) -> list[Span]:
                 Span(
                     at,
                     end,
-                    style.format(
-                        run.bold, run.italic, run.strike, mono, bool(run.link), face
-                    ),
+                    style.format(run.bold, run.italic, run.strike, mono, bool(run.link), face),
                 )
             )
         at = end
@@ -113,13 +111,8 @@ def paint_runs(
         if run.link:
             links.append((run, position, end))
         position = end
-    if look.selection is not None:
-        a = max(look.selection[0] - first, 0)
-        b = min(look.selection[1] - first, len(flow.text))
-        if a < b or (a == b == 0 and not flow.text and look.selection[1] > first):
-            fill(painter, flow.rects(a, b), style.tokens.selection, x, y)
     painter.setPen(look.ink)
-    flow.paint(painter, x, y)
+    flow.paint(painter, x, y, look.selected_from(first), style.selected)
     for run, a, b in links:
         hovered = look.hovered == Target("link", run.link)
         color = QColor(style.tokens.accent)
@@ -169,9 +162,7 @@ class Frame:
                 left = self.width - x - QUOTE_BAR if leaf.rtl else x
                 painter.fillRect(left, top, QUOTE_BAR, height - top, style.tokens.border)
             elif index in leaf.marks:
-                end = (
-                    self._places[index + 1] if index + 1 < len(self._places) else self.indent
-                )
+                end = self._places[index + 1] if index + 1 < len(self._places) else self.indent
                 self._paint_marker(painter, look, ancestor, x, end, flow)
 
     def _paint_marker(
@@ -196,10 +187,13 @@ class Frame:
                 painter.setBrush(Qt.BrushStyle.NoBrush)
                 a, b = box.left(), box.top()
                 painter.drawPolyline(
-                    QPolygonF([
-                        QPointF(a + 3.4, b + 7.2), QPointF(a + 6.0, b + 9.8),
-                        QPointF(a + 10.8, b + 4.4),
-                    ])
+                    QPolygonF(
+                        [
+                            QPointF(a + 3.4, b + 7.2),
+                            QPointF(a + 6.0, b + 9.8),
+                            QPointF(a + 10.8, b + 4.4),
+                        ]
+                    )
                 )
             else:
                 rounded(painter, box, 3, None, style.tokens.control_border, 1.2)
@@ -312,12 +306,15 @@ class Prose(LeafBlock):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(look.style.tokens.secondary, 1.3))
         painter.drawPolyline(
-            QPolygonF([
-                QPointF(box.left() + 2, box.bottom() - 3), QPointF(box.left() + 6, box.top() + 6),
-                QPointF(box.left() + 9.5, box.bottom() - 4.5),
-                QPointF(box.left() + 11, box.bottom() - 6),
-                QPointF(box.left() + 14, box.bottom() - 3),
-            ])
+            QPolygonF(
+                [
+                    QPointF(box.left() + 2, box.bottom() - 3),
+                    QPointF(box.left() + 6, box.top() + 6),
+                    QPointF(box.left() + 9.5, box.bottom() - 4.5),
+                    QPointF(box.left() + 11, box.bottom() - 6),
+                    QPointF(box.left() + 14, box.bottom() - 3),
+                ]
+            )
         )
         painter.restore()
 

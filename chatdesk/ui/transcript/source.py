@@ -116,9 +116,7 @@ class Source:
         old = self.leaves
         # The parser may hand out leaves anew that are as they were.
         kept = 0
-        while (
-            kept < len(leaves) and first + kept < len(old) and leaves[kept] == old[first + kept]
-        ):
+        while kept < len(leaves) and first + kept < len(old) and leaves[kept] == old[first + kept]:
             kept += 1
         if kept == len(leaves) and first + kept == len(old):
             return None

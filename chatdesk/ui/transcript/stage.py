@@ -88,7 +88,8 @@ class Stage:
             return entry
         texts = {part: message.text(part) for part in PARTS}
         longer = {
-            part: text for part, text in texts.items()
+            part: text
+            for part, text in texts.items()
             if text != entry.part(part) and text.startswith(entry.part(part))
         }
         return replace(

@@ -61,6 +61,15 @@ class Face:
         )
 
 
+class Selected:
+    """The colours of selected text."""
+
+    def __init__(self, ground: QColor, ink: QColor) -> None:
+        self.ground = ground
+        self.format = QTextCharFormat()
+        self.format.setForeground(ink)
+
+
 def tabular(font: QFont) -> QFont:
     """The same font with digits of one width, where it has them."""
     result = QFont(font)
@@ -94,6 +103,7 @@ class Style:
         self.inline_code_fill = mix(tokens.window, tokens.text, 0.06)
         self.inline_code_fill_on_bubble = mix(tokens.bubble, tokens.text, 0.06)
         self.table_head = tokens.code
+        self.selected = Selected(tokens.selection, tokens.text)
         self._formats: dict[tuple[bool, bool, bool, bool, bool, int], QTextCharFormat] = {}
         self.bubble_dimmed = mix(tokens.bubble, tokens.window, 0.45)
 

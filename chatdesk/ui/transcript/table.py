@@ -73,15 +73,16 @@ class Table(LeafBlock):
         alignments = self.leaf.alignments
         align = _ALIGN[alignments[column]] if column < len(alignments) else _ALIGN[""]
         return Flow(
-            text, face, run_spans(runs, self.style, face), rtl=reads_right_to_left(text),
+            text,
+            face,
+            run_spans(runs, self.style, face),
+            rtl=reads_right_to_left(text),
             align=align,
         )
 
     def lay_out(self, width: int) -> int:
         self._room = self.room(width)
-        self._columns = column_widths(
-            self.leaf.column_hints, self._room, self.style.wide_character
-        )
+        self._columns = column_widths(self.leaf.column_hints, self._room, self.style.wide_character)
         self._width = sum(self._columns) + 1
         lefts = [0, *accumulate(self._columns)]
         y = self.gap
@@ -109,8 +110,13 @@ class Table(LeafBlock):
         shown = min(self._width, self._room)
         rect = QRectF(self.left, self.gap, shown, self.height - self.gap - self._bar)
         card(
-            painter, rect, RADIUS_SMALL, style.tokens.window, style.tokens.border,
-            first=leaf.first, last=leaf.last,
+            painter,
+            rect,
+            RADIUS_SMALL,
+            style.tokens.window,
+            style.tokens.border,
+            first=leaf.first,
+            last=leaf.last,
         )
         painter.save()
         painter.setClipRect(rect.adjusted(1, 0, -1, 0), Qt.ClipOperation.IntersectClip)
@@ -121,8 +127,11 @@ class Table(LeafBlock):
                 Qt.ClipOperation.IntersectClip,
             )
             rounded(
-                painter, rect.adjusted(0, 0, 0, 2 * RADIUS_SMALL), RADIUS_SMALL,
-                style.table_head, style.tokens.border,
+                painter,
+                rect.adjusted(0, 0, 0, 2 * RADIUS_SMALL),
+                RADIUS_SMALL,
+                style.table_head,
+                style.tokens.border,
             )
             painter.restore()
         for index, top in enumerate(self._tops[:-1]):
@@ -212,6 +221,14 @@ def column_widths(hints: tuple[int, ...], room: int, character: float) -> list[i
 
 def _bold(run: Run) -> Run:
     return Run(
-        run.text, True, run.italic, run.strike, run.code, run.math, run.link, run.image,
-        run.source, run.literal,
+        run.text,
+        True,
+        run.italic,
+        run.strike,
+        run.code,
+        run.math,
+        run.link,
+        run.image,
+        run.source,
+        run.literal,
     )

@@ -45,7 +45,7 @@ from chatdesk.ui.transcript.stage import Stage
 from chatdesk.ui.transcript.streaming import Coalescer, Piece
 from chatdesk.ui.transcript.style import EDGE, HEAD_ROW, ROW_GAP, TOP, Style
 
-AHEAD_MS = 15
+AHEAD_MS = 4
 COPIED_MS = 1_600
 LEAST_COLUMN = 160
 _BY_KEY = (
@@ -241,7 +241,8 @@ class TranscriptView(QAbstractScrollArea):
         self._stage.place(height)
         self._write_bar(height)
         self._place_widgets()
-        self._ahead_timer.start()
+        if not self._ahead_timer.isActive():
+            self._ahead_timer.start()
 
     def _ahead(self) -> None:
         """An idle moment: colour what is painted plain, then parse what is about to be seen."""
@@ -552,8 +553,13 @@ class TranscriptView(QAbstractScrollArea):
             self._place()
         painter = QPainter(self.viewport())
         paint(
-            painter, event.region(), self.column_left, self._stage.shown, self.content,
-            self.selection, self.highlights,
+            painter,
+            event.region(),
+            self.column_left,
+            self._stage.shown,
+            self.content,
+            self.selection,
+            self.highlights,
         )
         painter.end()
 
