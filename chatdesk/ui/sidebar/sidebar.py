@@ -31,6 +31,8 @@ from chatdesk.ui.theme import S1, S2, S4, Theme
 
 # How often the date headings are looked at; they change at midnight.
 DATES_MS = 60_000
+# Titles made ready for the search in one go while idle: some milliseconds.
+TITLES_AT_ONCE = 2_000
 
 
 class Sidebar(QWidget):
@@ -132,6 +134,9 @@ class Sidebar(QWidget):
         self._dates = QTimer(self)
         self._dates.setInterval(DATES_MS)
         self._dates.timeout.connect(self._refresh_dates)
+        self._prepare = QTimer(self)
+        self._prepare.setInterval(0)
+        self._prepare.timeout.connect(self._prepare_search)
         theme.changed.connect(self.update)
         self._tell_emptiness()
 
@@ -143,6 +148,7 @@ class Sidebar(QWidget):
             self._waiting = list(conversations)
             return
         self._keeping_place(lambda: self.model.set_conversations(conversations))
+        self._prepare.start()
 
     def update_conversation(self, conversation: Conversation) -> None:
         """Show a conversation's new state; one that is not in the list yet is added."""
@@ -310,6 +316,10 @@ class Sidebar(QWidget):
         self._menu = menu
         menu.popup(position)
 
+    def _prepare_search(self) -> None:
+        if not self.model.prepare_search(TITLES_AT_ONCE):
+            self._prepare.stop()
+
     def _refresh_dates(self) -> None:
         if not self.list.renaming:
             self._keeping_place(self.model.refresh_dates)
@@ -322,6 +332,7 @@ class Sidebar(QWidget):
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
         self._dates.stop()
+        self._prepare.stop()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         QPainter(self).fillRect(self.rect(), self._theme.tokens.sidebar)

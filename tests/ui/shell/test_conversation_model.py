@@ -115,6 +115,19 @@ def test_what_changes_while_filtered_is_filtered_too(
     assert len(rows(model)) == 4
 
 
+def test_a_renamed_conversation_is_found_by_its_new_title(
+    qapp: QApplication, conversation: Make, clock: Callable[[], float]
+) -> None:
+    model = filled(conversation("a", "Boats"), conversation("b", "Tides"), clock=clock)
+    assert model.prepare_search(1)
+    assert not model.prepare_search(10)
+    model.update(conversation("a", "Ships"))
+    model.set_filter("boats")
+    assert rows(model) == []
+    model.set_filter("ships")
+    assert rows(model) == ["[Today]", "Ships"]
+
+
 def test_headings_change_at_midnight(qapp: QApplication, conversation: Make) -> None:
     now = [NOW]
     model = ConversationModel(clock=lambda: now[0])
