@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests run test lint test-unit test-model test-ui test-e2e bench clean distclean
+.PHONY: help setup setup-tests run test lint test-unit test-model test-ui test-e2e smoke bench clean distclean
 
 PYTHON ?= $(shell sh packaging/find-python.sh)
 BIN := .venv/bin
@@ -14,6 +14,7 @@ help:
 	@echo 'make test     set up and run every check and test'
 	@echo 'make setup    only set up: .venv with everything in it'
 	@echo 'make lint     only the checks: ruff, mypy, the layers'
+	@echo 'make smoke    ask the model one question as a check of the whole'
 	@echo 'make bench    measure, and compare with the budgets'
 	@echo 'make clean    remove what the tools left; make distclean also removes .venv'
 
@@ -41,10 +42,13 @@ lint: setup-tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 test-unit test-model test-ui test-e2e: test-%: setup-tests
 	$(PYTEST) tests/$*
+
+smoke: setup
+	@$(BIN)/python packaging/smoke.py $(BIN)/chatdesk
 
 bench: setup
 	@$(BIN)/python -m benchmarks
