@@ -47,33 +47,34 @@ class Content:
 
     # -- changing -----------------------------------------------------------------------------
 
-    def set_entries(self, entries: Iterable[Entry]) -> int:
-        """Replace all; returns how many messages from the first on are as they were.
+    def set_entries(self, entries: Iterable[Entry]) -> list[int | None]:
+        """Replace all; returns for each message the index it had if it is as it was.
 
-        A message whose entry is the same keeps its parse, its folds and its blocks wherever it
-        stands now.
+        A message whose entry is known keeps its parse, its folds and its blocks as far as they
+        are still right, wherever it stands now.
         """
-        old = {message.entry.id: message for message in self.messages}
-        before = self.messages
+        old = {message.entry.id: (i, message) for i, message in enumerate(self.messages)}
         self.messages = []
-        same = 0
-        for position, entry in enumerate(entries):
-            message = old.get(entry.id)
-            if message is None or message.entry != entry:
-                if message is not None:
-                    self._forget(message)
+        origins: list[int | None] = []
+        for entry in entries:
+            origin, message = old.pop(entry.id, (None, None))
+            if message is None:
                 message = Message(entry)
-            elif same == position and position < len(before) and before[position] is message:
-                same += 1
-            self.messages.append(message)
-        self._index = {message.entry.id: i for i, message in enumerate(self.messages)}
-        for message in old.values():
-            if message.entry.id not in self._index:
+            elif message.entry.role is not entry.role:
                 self._forget(message)
+                origin, message = None, Message(entry)
+            elif message.entry != entry:
+                message.renew(entry)
+                origin = None
+            self.messages.append(message)
+            origins.append(origin)
+        self._index = {message.entry.id: i for i, message in enumerate(self.messages)}
+        for _index, message in old.values():
+            self._forget(message)
         for position in range(len(self.messages)):
             if self._set_divider(position):
-                same = min(same, position)
-        return same
+                origins[position] = None
+        return origins
 
     def append(self, entry: Entry) -> None:
         self._index[entry.id] = len(self.messages)
@@ -111,11 +112,6 @@ class Content:
         self._characters -= self._parsed.pop(message.entry.id, 0)
 
     # -- asked by the layout ------------------------------------------------------------------
-
-    def estimates(self, first: int = 0) -> list[int]:
-        """About how high every message from first on is."""
-        style, width = self.style, self.width
-        return [message.estimate(style, width) for message in self.messages[first:]]
 
     def estimate(self, entry: int) -> int:
         return self.messages[entry].estimate(self.style, self.width)

@@ -9,7 +9,7 @@ conversation is longer. All numbers are whole logical pixels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -78,29 +78,27 @@ class Layout:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def reset(self, estimates: Iterable[int], keep: int = 0) -> None:
-        """Replace all entries from index keep on by new ones of these estimated heights."""
-        estimates = list(estimates)
-        if keep >= len(self._entries):
-            for estimate in estimates:
-                self.append(estimate)
-        elif keep:
-            self.truncate(keep)
-            for estimate in estimates:
-                self.append(estimate)
-        else:
-            self._entries = Heights(estimates)
-            self._opened = [None] * len(estimates)
+    def rearrange(self, origins: Sequence[int | None], estimate: Callable[[int], int]) -> None:
+        """Other entries: origins[i] is the index that entry i had, None for one that is new or
+        has changed; estimate gives the height of such a one by its new index.
+
+        What is kept keeps its heights, and the anchor goes with its entry. Where that is gone the
+        view stays at the same entry by its number.
+        """
+        old_opened, old_heights = self._opened, self._entries
+        self._entries = Heights(
+            estimate(index) if origin is None else old_heights[origin]
+            for index, origin in enumerate(origins)
+        )
+        self._opened = [None if origin is None else old_opened[origin] for origin in origins]
+        moved = next((i for i, origin in enumerate(origins) if origin == self._entry), None)
+        if moved is not None:
+            self._entry = moved
         self._clamp_anchor()
 
     def append(self, estimate: int) -> None:
         self._entries.append(estimate)
         self._opened.append(None)
-
-    def truncate(self, length: int) -> None:
-        self._entries.truncate(length)
-        del self._opened[length:]
-        self._clamp_anchor()
 
     def changed(self, entry: int, unit: int, estimates: Sequence[int]) -> None:
         """The units of an entry from index unit on are others now; estimates are theirs.

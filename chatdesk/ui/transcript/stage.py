@@ -17,7 +17,7 @@ from chatdesk.ui.transcript.painter import Shown
 from chatdesk.ui.transcript.streaming import Piece
 from chatdesk.ui.transcript.style import BOTTOM, TOP
 
-AHEAD_SLICE = 3_000  # characters parsed at once while nothing else happens
+AHEAD_SLICE = 6_000  # characters parsed at once while nothing else happens
 AHEAD_VIEWPORTS = 2
 
 
@@ -40,8 +40,8 @@ class Stage:
             last = entries[-1] if entries else None
             fresh = last is not None and last.id not in known and (last.mine or last.streaming)
             to_end = fresh or not any(entry.id in known for entry in entries)
-        same = self.content.set_entries(entries)
-        self.layout.reset(self.content.estimates(same), keep=same)
+        origins = self.content.set_entries(entries)
+        self.layout.rearrange(origins, self.content.estimate)
         if to_end:
             self.layout.following = True
 

@@ -57,6 +57,10 @@ class Content:
         return self.entries[entry][unit][0]
 
 
+def fill(layout: Layout, estimates: list[int]) -> None:
+    layout.rearrange([None] * len(estimates), lambda index: estimates[index])
+
+
 def tops(content: Content, padding: int) -> dict[tuple[int, int], int]:
     """Where every unit is when all is known."""
     found, y = {}, padding
@@ -90,7 +94,7 @@ def test_what_is_placed_is_exact_contiguous_and_fills_the_viewport(
 ) -> None:
     content = Content(given_entries)
     layout = Layout(content, 10, 20)
-    layout.reset([50] * len(given_entries))
+    fill(layout, [50] * len(given_entries))
     layout.following = False
     viewport = 400
     truth = tops(content, 10)
@@ -136,7 +140,7 @@ def test_growth_above_or_below_does_not_move_what_is_read(
 ) -> None:
     content = Content(given_entries)
     layout = Layout(content)
-    layout.reset([10] * len(given_entries))
+    fill(layout, [10] * len(given_entries))
     layout.scroll_to(start)
     layout.place(300)
     content.entries.append([(grown, 0), (grown, 0)])
@@ -151,7 +155,7 @@ def test_growth_above_or_below_does_not_move_what_is_read(
 def test_a_streamed_entry_is_followed_and_left_alone_when_scrolled_up() -> None:
     content = Content([[(100, 100)] for _ in range(50)])
     layout = Layout(content)
-    layout.reset([100] * 50)
+    fill(layout, [100] * 50)
     layout.place(300)
     assert layout.following and layout.at_end(300)
     for _ in range(5):
@@ -169,7 +173,7 @@ def test_a_streamed_entry_is_followed_and_left_alone_when_scrolled_up() -> None:
 def test_work_is_bounded_however_long_the_conversation_is() -> None:
     content = Content([[(40, 60)] * 5 for _ in range(10_000)])
     layout = Layout(content)
-    layout.reset([300] * 10_000)
+    fill(layout, [300] * 10_000)
     layout.place(800)
     assert content.measured < 30 and len(content.opened) < 8
     for _ in range(100):
@@ -186,7 +190,7 @@ def test_work_is_bounded_however_long_the_conversation_is() -> None:
 def test_dragging_the_width_back_and_forth_ends_where_it_began() -> None:
     content = Content([[(333, 100)] for _ in range(30)])
     layout = Layout(content)
-    layout.reset([100] * 30)
+    fill(layout, [100] * 30)
     layout.scroll_to(1777)
     layout.scroll_by(13)
     before = layout.place(500)[0]
@@ -196,3 +200,21 @@ def test_dragging_the_width_back_and_forth_ends_where_it_began() -> None:
         layout.place(500)
     after = layout.place(500)[0]
     assert (after.entry, after.y) == (before.entry, before.y)
+
+
+def test_entries_that_come_and_go_above_do_not_move_what_is_read() -> None:
+    content = Content([[(60 + i, 10), (70 + i, 10)] for i in range(40)])
+    layout = Layout(content)
+    fill(layout, [100] * 40)
+    layout.scroll_to(2_000)
+    before = layout.place(300)
+    first = before[0].entry
+    removed = 5
+    content.entries = content.entries[removed:]
+    layout.rearrange(list(range(removed, 40)), lambda index: 0)
+    after = layout.place(300)
+    assert [(p.entry + removed, p.unit, p.y) for p in after] == [
+        (p.entry, p.unit, p.y) for p in before
+    ]
+    layout.rearrange([*range(first - removed), None, None], lambda index: 100)
+    assert layout.place(300), "the entry that was read is gone: the view stays within the rest"

@@ -279,6 +279,50 @@ def test_another_variant_keeps_the_place(view: TranscriptView) -> None:
     assert not view.following
 
 
+def test_a_refresh_of_all_entries_does_not_move_what_is_read(view: TranscriptView) -> None:
+    path = conversation(80)
+    view.set_entries(path)
+    view.scroll_by(-2_500)
+    before = places(view)
+    view.set_entries(list(path))
+    assert places(view) == before
+    half = len(path) // 4
+    view.set_entries([replace(e, left_out=i < half) for i, e in enumerate(path)])
+    assert places(view) == before
+    view.set_entries([*path[10:], mine("new")], to_end=False)
+    assert places(view) == before
+
+
+def test_a_refresh_keeps_the_reasoning_open(view: TranscriptView) -> None:
+    path = [mine("1"), reply("2", "Answer", reasoning="First", status=Status.STREAMING)]
+    view.set_entries(path)
+    message = view.content.find("2")
+    assert message is not None
+    view.toggle_fold(message)
+    view.set_entries([path[0], replace(path[1], status=Status.COMPLETE, meter="1 tok/s")])
+    assert "reasoning" in [one.key[0] for one in view.shown]
+
+
+def test_a_view_leaves_nothing_behind(qtbot: QtBot, theme: Theme) -> None:
+    import gc
+    import weakref
+
+    from PySide6.QtCore import QCoreApplication, QEvent
+
+    view = TranscriptView(theme)
+    view.resize(700, 500)
+    view.set_entries(conversation(30))
+    view.grab()
+    view.select_all()
+    content, seen = weakref.ref(view.content), weakref.ref(view)
+    view.deleteLater()
+    del view
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    gc.collect()
+    assert seen() is None and content() is None
+    theme.configure(text_size=2)
+
+
 # -- selecting and copying ------------------------------------------------------------------------
 
 
