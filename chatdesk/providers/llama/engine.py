@@ -14,55 +14,22 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from chatdesk.chat.events import Event, Failed, Finished, Started, Waiting, is_last
+from chatdesk.chat.events import Failed, Started, Waiting
 from chatdesk.chat.messages import Usage
 from chatdesk.chat.provider import Deliver, Request
 from chatdesk.errors import ChatdeskError, ProviderError
-from chatdesk.providers.llama.backend import CancelFlag
 from chatdesk.providers.llama.cache import ReplyMemory
 from chatdesk.providers.llama.evaluation import Evaluator
 from chatdesk.providers.llama.generator import Generator
-from chatdesk.providers.llama.model import LlamaModel, ModelChoice, ModelState, check_file
+from chatdesk.providers.llama.model import LlamaModel, ModelChoice, ModelState, Progress, check_file
 from chatdesk.providers.llama.plan import Planner
 from chatdesk.providers.llama.prompt import PromptBuilder
+from chatdesk.providers.llama.run import LlamaRun
 
 log = logging.getLogger(__name__)
 
 # Loading tells its progress at every tensor; a person sees no smaller step than this.
 _PROGRESS_STEP = 0.01
-
-
-class LlamaRun:
-    """One reply in the queue or being written."""
-
-    def __init__(self, request: Request, deliver: Deliver, wake: Callable[[], None]) -> None:
-        self.request = request
-        self.flag = CancelFlag()
-        self.ended = False
-        self.told_waiting = False
-        self._deliver = deliver
-        self._wake = wake
-
-    @property
-    def id(self) -> str:
-        return self.request.run_id
-
-    def cancel(self) -> None:
-        """Ask the run to end soon with Finished("cancelled"). Any thread; twice is harmless."""
-        self.flag.set()
-        self._wake()
-
-    def tell(self, event: Event) -> None:
-        """Deliver an event, in the pump's thread. Nothing is told after the last one."""
-        if not self.ended:
-            self.ended = is_last(event)
-            self._deliver(event)
-
-    def end_if_cancelled(self) -> bool:
-        """Whether the run is over, now that a cancelled one has been told so."""
-        if self.flag.is_set():
-            self.tell(Finished("cancelled"))
-        return self.ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +49,15 @@ class _Loaded:
         self.planner = Planner(
             PromptBuilder(model.vocabulary, model.template, self.replies), model.window
         )
+
+    @classmethod
+    def load(cls, choice: ModelChoice, progress: Progress) -> _Loaded:
+        model = LlamaModel.load(choice, progress)
+        try:
+            return cls(model)
+        except BaseException:
+            model.close()
+            raise
 
     def close(self) -> None:
         self.evaluator.close()
@@ -288,17 +264,12 @@ class LlamaEngine:
             run.tell(Waiting("loading"))
         try:
             return self._load(choice, run)
-        except Exception as problem:
-            if isinstance(problem, ChatdeskError):
-                error = problem
-            else:
-                log.exception("loading failed")
-                error = _unexpected(problem)
+        except ChatdeskError as problem:
             if run is None or before is None:
-                self._tell_state(ModelState("failed", choice.name, error=error, path=choice.path))
+                self._tell_state(ModelState("failed", choice.name, error=problem, path=choice.path))
             if before is not None and not self._closing:
                 self._restore(before, run)
-            raise error from problem
+            raise
 
     def _restore(self, before: ModelChoice, run: LlamaRun | None) -> None:
         """Load again the model that was given up for one that failed."""
@@ -329,7 +300,12 @@ class LlamaEngine:
             self._load_cancelled = self._closing
         try:
             progress(0.0)
-            self._loaded = _Loaded(LlamaModel.load(choice, progress))
+            self._loaded = _Loaded.load(choice, progress)
+        except ChatdeskError:
+            raise
+        except Exception as bug:
+            log.exception("loading failed")
+            raise _unexpected(bug) from bug
         finally:
             with self._lock:
                 self._loading = False
