@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from chatdesk.ui.controls import IconButton, hint
 from chatdesk.ui.icons import pixmap
 from chatdesk.ui.message_field import MessageField
-from chatdesk.ui.theme import ICON, RADIUS, S1, S2, S3, S4, TARGET, Theme
+from chatdesk.ui.theme import ICON, RADIUS, S1, S2, S3, S4, SCROLL_BAR, TARGET, Theme
 
 DRAFT_MS = 300
 EDIT_BANNER = "Editing a message: a new branch starts here"
@@ -68,7 +68,8 @@ class Composer(QWidget):
         inside.addWidget(self.banner)
         inside.addLayout(row)
         across = QHBoxLayout(self)
-        across.setContentsMargins(S4, S2, S4, S4)
+        # Beside the transcript stands its scroll bar: both have their middle in the same place.
+        across.setContentsMargins(S4, S2, S4 + SCROLL_BAR, S4)
         across.setSpacing(0)
         across.addStretch(1)
         across.addWidget(self.card, 1_000)
@@ -138,6 +139,8 @@ class Composer(QWidget):
     def set_model_name(self, name: str) -> None:
         """The model that will answer, for the placeholder."""
         self.field.setPlaceholderText(f"Message {name}".strip())
+        # Qt repaints only where the placeholder appears or goes, not where it changes.
+        self.field.viewport().update()
 
     def set_enter_sends(self, enter_sends: bool) -> None:
         """Enter sends and Shift+Enter makes a line; else Enter makes a line, Ctrl+Enter sends."""

@@ -16,11 +16,10 @@ from PySide6.QtGui import (
     QFontMetrics,
     QKeyEvent,
     QPainter,
-    QPainterPath,
     QPaintEvent,
     QPen,
 )
-from PySide6.QtWidgets import QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QPushButton, QScrollBar, QSizePolicy, QWidget
 
 from chatdesk.ui.actions import native
 from chatdesk.ui.icons import pixmap
@@ -332,8 +331,15 @@ class TextButton(Button):
         return area
 
 
-def rounded(area: QRectF, radius: float) -> QPainterPath:
-    """The outline of a rounded rectangle."""
-    path = QPainterPath()
-    path.addRoundedRect(area, radius, radius)
-    return path
+class QuietScrollBar(QScrollBar):
+    """A vertical scroll bar that keeps its place but is only seen where there is more to see.
+
+    With the policy ScrollBarAlwaysOn the content's width stays the same when it begins to scroll.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(Qt.Orientation.Vertical, parent)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self.maximum() > self.minimum():
+            super().paintEvent(event)

@@ -23,6 +23,8 @@ S1, S2, S3, S4, S5, S6 = 4, 8, 12, 16, 24, 32
 RADIUS, RADIUS_SMALL = 10, 6
 # Icons are drawn at ICON pixels on targets of TARGET pixels; the header is HEADER pixels high.
 ICON, TARGET, HEADER = 18, 32, 48
+# The width of a scroll bar, pixels (as in resources/chatdesk.qss).
+SCROLL_BAR = 12
 # Hover and panel motion, milliseconds, ease-out; Theme.duration() is 0 with reduced motion.
 MOTION_MS = 120
 # The focus ring: its width and its distance from what it surrounds, pixels.

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from chatdesk.ui.controls import TextButton
+from chatdesk.ui.controls import QuietScrollBar, TextButton
 from chatdesk.ui.header import ModelKind
 from chatdesk.ui.icons import application_icon, pixmap
 from chatdesk.ui.theme import S1, S2, S3, S4, S5, S6, Theme
@@ -50,6 +50,8 @@ class Welcome(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBar(QuietScrollBar(self))
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         page = QWidget(self)
         self.setWidget(page)

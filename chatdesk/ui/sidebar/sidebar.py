@@ -153,6 +153,8 @@ class Sidebar(QWidget):
     def update_conversation(self, conversation: Conversation) -> None:
         """Show a conversation's new state; one that is not in the list yet is added."""
         self.model.update(conversation)
+        if conversation.id == self._current and not self.list.selected_ids():
+            self.list.set_opened(conversation.id)  # it was opened before it was listed
         self._tell_emptiness()
 
     def remove(self, ids: Iterable[str]) -> None:

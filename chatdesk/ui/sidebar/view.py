@@ -16,6 +16,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
 
+from chatdesk.ui.controls import QuietScrollBar
 from chatdesk.ui.sidebar.delegate import ConversationDelegate
 from chatdesk.ui.sidebar.model import HEADING, ConversationModel
 from chatdesk.ui.theme import Theme
@@ -52,6 +53,7 @@ class ConversationView(QListView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setMouseTracking(True)
         self.setTabKeyNavigation(False)
+        self.setVerticalScrollBar(QuietScrollBar(self))
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
@@ -134,7 +136,8 @@ class ConversationView(QListView):
         plain = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
         self._show_ring(True)
         if key == Qt.Key.Key_Delete and plain:
-            if ids := self.selected_ids():
+            current = [found] if (found := self.current_id()) else []
+            if ids := self.selected_ids() or current:
                 (self.restore_requested if self.rows.trash else self.delete_requested).emit(ids)
         elif key == Qt.Key.Key_F2 and plain:
             if self.current_id() and not self.rows.trash:

@@ -12,7 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from chatdesk.chat.messages import Conversation
 from chatdesk.ui.main_window import MainWindow
-from chatdesk.ui.theme import Theme
+from chatdesk.ui.theme import SCROLL_BAR, Theme
 from chatdesk.ui.welcome import SUGGESTIONS
 
 # Qt's offscreen platform says what it cannot do; a real one can.
@@ -125,6 +125,18 @@ def test_the_smallest_window_holds_everything(window: MainWindow) -> None:
     for part in (window.header.menu_button, window.composer.send_button):
         corner = part.mapTo(window, QPoint(part.width(), part.height()))
         assert corner.x() <= window.width() and corner.y() <= window.height()
+
+
+def test_welcome_and_composer_have_the_same_middle(window: MainWindow) -> None:
+    window.show_welcome(True)
+    for width in (700, 1000, 1500):
+        resize(window, width)
+        card = window.composer.card
+        middle = card.mapTo(window, card.rect().center()).x()
+        column = window.welcome.card
+        assert abs(column.mapTo(window, column.rect().center()).x() - middle) <= 1
+    bar = window.welcome.verticalScrollBar()
+    assert bar.sizeHint().width() == SCROLL_BAR
 
 
 def test_search_shows_the_sidebar(qtbot: QtBot, window: MainWindow) -> None:

@@ -88,6 +88,17 @@ def test_to_mark_the_current_conversation_tells_nobody(qtbot: QtBot, sidebar: Si
     assert sidebar.selected_ids() == []
 
 
+def test_a_conversation_opened_before_it_is_listed_is_marked_when_it_comes(
+    qtbot: QtBot, sidebar: Sidebar, conversation: Make
+) -> None:
+    sidebar.set_current("new")
+    sidebar.update_conversation(conversation("new"))
+    assert sidebar.selected_ids() == ["new"]
+    with qtbot.waitSignal(sidebar.delete_requested) as told:
+        press(qtbot, sidebar, Qt.Key.Key_Delete)
+    assert told.args == [["new"]]
+
+
 def test_arrow_keys_open_what_they_reach_and_pass_over_headings(
     qtbot: QtBot, sidebar: Sidebar
 ) -> None:
