@@ -109,7 +109,7 @@ class Code(LeafBlock):
         band = QRectF(self.left, self.gap, self._width, CODE_HEAD)
         painter.setFont(style.small.font)
         painter.setPen(style.tokens.secondary)
-        label = self.leaf.language or "text"
+        label = self.leaf.language or "code"
         painter.drawText(
             band.adjusted(CODE_PAD_X, 0, -self._width / 2, 0),
             Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft,

@@ -62,8 +62,10 @@ class Header(Block):
     def __init__(self, entry: Entry, style: Style) -> None:
         self._entry = entry
         self._style = style
+        self._width = 0
 
     def lay_out(self, width: int) -> int:
+        self._width = width
         self.height = self.ABOVE + self._style.small_bold.pitch + self.BELOW
         return self.height
 
@@ -85,6 +87,9 @@ class Header(Block):
                 x + S2 + SMALL_ICON + S1,
                 self.ABOVE,
             )
+
+    def tooltip_at(self, x: float, y: float, scroll: int = 0) -> str:
+        return self._entry.time if y >= self.ABOVE and x < self._width / 2 else ""
 
 
 class Divider(Block):

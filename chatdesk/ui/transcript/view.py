@@ -30,20 +30,19 @@ from chatdesk.ui.theme import Theme
 from chatdesk.ui.transcript.accessible import MessageList, announce, install, tell_focus
 from chatdesk.ui.transcript.code import Code
 from chatdesk.ui.transcript.content import Content
-from chatdesk.ui.transcript.end_button import EndButton
 from chatdesk.ui.transcript.entries import Entry, Part
-from chatdesk.ui.transcript.furniture import Footer
 from chatdesk.ui.transcript.inks import Inks
 from chatdesk.ui.transcript.keys import Keys
 from chatdesk.ui.transcript.menu import transcript_menu
 from chatdesk.ui.transcript.message import Message
-from chatdesk.ui.transcript.overlay import INSET, ActionRow
 from chatdesk.ui.transcript.painter import Highlights, Shown, entry_rect, paint
 from chatdesk.ui.transcript.pointer import Pointer
+from chatdesk.ui.transcript.rows import Rows
+from chatdesk.ui.transcript.scroller import Scroller
 from chatdesk.ui.transcript.selection import Place, Selection
 from chatdesk.ui.transcript.stage import Stage
 from chatdesk.ui.transcript.streaming import Coalescer, Piece
-from chatdesk.ui.transcript.style import EDGE, HEAD_ROW, ROW_GAP, TOP, Style
+from chatdesk.ui.transcript.style import EDGE, TOP, Style
 
 AHEAD_MS = 4
 COPIED_MS = 1_600
@@ -83,27 +82,22 @@ class TranscriptView(QAbstractScrollArea):
         self.selection = Selection(self.content)
         self.highlights = Highlights()
         self._dirty = True
-        self._writing_bar = False
-        self._bar_value = 0
         self._hovered: str | None = None
         viewport = self.viewport()
         viewport.setMouseTracking(True)
         viewport.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        self._row = ActionRow(theme, viewport)
-        self._last_row = ActionRow(theme, viewport)
-        for row in (self._row, self._last_row):
-            row.triggered.connect(self.act)
-            row.more_requested.connect(self._show_menu)
-        self._end_button = EndButton(theme, viewport)
-        self._end_button.clicked.connect(self.scroll_to_end)
+        self._rows = Rows(self, theme)
+        self._rows.triggered.connect(self.act)
+        self._rows.more_requested.connect(self._show_menu)
+        self._rows.end_requested.connect(self.scroll_to_end)
+        self._scroller = Scroller(self, self._layout)
         self.pointer = Pointer(self)
         self._keys = Keys(self)
         self._coalescer = Coalescer(self)
         self._coalescer.ready.connect(self._take)
-        self._soon = self._single_shot(0, self._ensure)
+        self._soon = self._single_shot(0, self.ensure)
         self._ahead_timer = self._single_shot(AHEAD_MS, self._ahead)
         self._copied_timer = self._single_shot(COPIED_MS, self._forget_copied)
-        self.verticalScrollBar().valueChanged.connect(self._bar_moved)
         theme.changed.connect(self._restyle)
         self._accessible: MessageList | None = None
         application = QCoreApplication.instance()
@@ -185,7 +179,7 @@ class TranscriptView(QAbstractScrollArea):
         """Streamed text: lay out, and repaint from the first changed unit on if none moved."""
         changed = self._stage.take(pieces)
         if self._dirty:
-            self._ensure()
+            self.ensure()
             return
         before = self._stage.positions()
         self._place()
@@ -215,12 +209,12 @@ class TranscriptView(QAbstractScrollArea):
     @property
     def shown(self) -> list[Shown]:
         """The visible units from the top."""
-        self._ensure()
+        self.ensure()
         return self._stage.shown
 
     def heights_of(self, index: int) -> tuple[int, int]:
         """(top in the viewport, height) of an entry; estimated where it is not visible."""
-        self._ensure()
+        self.ensure()
         return self._layout.heights_of(index)
 
     def _request(self) -> None:
@@ -229,18 +223,18 @@ class TranscriptView(QAbstractScrollArea):
         if not self._soon.isActive():
             self._soon.start()
 
-    def _ensure(self) -> None:
-        if self._dirty:
+    def ensure(self, *, changed: bool = False) -> None:
+        """Lay out now if anything changed since the last time."""
+        if self._dirty or changed:
             self._place()
             self.viewport().update()
 
     def _place(self) -> None:
         self._dirty = False
         self._soon.stop()
-        height = self.viewport().height()
-        self._stage.place(height)
-        self._write_bar(height)
-        self._place_widgets()
+        self._stage.place(self.viewport().height())
+        self._scroller.write()
+        self._place_rows()
         if not self._ahead_timer.isActive():
             self._ahead_timer.start()
 
@@ -256,59 +250,12 @@ class TranscriptView(QAbstractScrollArea):
         if self._stage.parse_ahead(self.viewport().height()):
             self._ahead_timer.start()
 
-    def _write_bar(self, height: int) -> None:
-        """Make the scroll bar say where we are; estimates may only shape its middle."""
-        bar = self.verticalScrollBar()
-        most = max(0, self._layout.content_height - height)
-        value = self._layout.offset
-        if self._layout.following:
-            value = most
-        elif value > 0:
-            value = min(value, max(most - 1, 1))
-        self._writing_bar = True
-        bar.setPageStep(height)
-        bar.setSingleStep(2 * self.line)
-        bar.setRange(0, most)
-        bar.setValue(value)
-        self._writing_bar = False
-        self._bar_value = bar.value()
-
-    def _place_widgets(self) -> None:
-        """Put the action rows on their footers and the round button over the end."""
-        messages = self.content.messages
-        last = messages[-1].entry.id if messages else None
-        target = self._row.entry.id if self._row.has_focus() and self._row.entry else None
-        target = target or self._hovered or (self._keys.focused if self._keys.ring else None)
-        active: set[str] = set()
-        for row, entry_id in (
-            (self._row, target if target != last else None),
-            (self._last_row, last),
-        ):
-            footer = self._footer(entry_id)
-            if footer is None or footer.message.entry.streaming:
-                row.hide()
-                continue
-            entry = footer.message.entry
-            row.show_for(entry)
-            width = row.sizeHint().width()
-            left = self.column_left - INSET
-            if entry.mine:
-                left = self.column_left + self.content.width - width + INSET
-            row.setGeometry(left, footer.placed.y + ROW_GAP, width, HEAD_ROW)
-            row.show()
-            active.add(entry.id)
+    def _place_rows(self) -> None:
+        wanted = self._hovered or (self._keys.focused if self._keys.ring else None)
+        active = self._rows.place(self._stage.shown, wanted, self._scroller.at_end)
         if active != self.highlights.active:
             self.highlights.active = active
             self.viewport().update()
-        at_end = self._layout.following or self._layout.at_end(self.viewport().height())
-        self._end_button.place(not at_end and bool(messages))
-
-    def _footer(self, entry_id: str | None) -> Shown | None:
-        """The visible footer of an entry."""
-        for one in self._stage.shown:
-            if one.message.entry.id == entry_id and isinstance(one.block, Footer):
-                return one
-        return None
 
     # -- scrolling ----------------------------------------------------------------------------
 
@@ -319,81 +266,28 @@ class TranscriptView(QAbstractScrollArea):
 
     def scroll_to_end(self) -> None:
         """Show the end and follow it."""
-        self._layout.following = True
-        self._dirty = True
-        self._ensure()
-        self.pointer.scrolled()
+        self._scroller.to_end()
 
     def scroll_to_start(self) -> None:
         """Show the first entry."""
-        self._layout.scroll_to(0)
-        self._after_scroll(-1)
+        self._scroller.to_start()
 
     def scroll_to_entry(self, entry_id: str) -> None:
         """Show the beginning of an entry; unknown ids are ignored."""
         index = self.content.index(entry_id)
         if index is not None:
-            self._layout.scroll_to_unit(index, 0, TOP)
-            self._after_scroll(0)
+            self._scroller.to_entry(index)
 
     def scroll_by(self, delta: int) -> None:
         """Move the view down by exactly so many pixels, as far as there is content."""
-        self._ensure()
-        self._layout.scroll_by(delta)
-        self._after_scroll(delta)
-
-    def _after_scroll(self, delta: int) -> None:
-        self._dirty = True
-        self._ensure()
-        height = self.viewport().height()
-        most = max(0, self._layout.content_height - height)
-        # Only who goes down to the end wants to follow; who moves up a little wants to read.
-        if delta >= 0 and self._layout.at_end(height) and self._layout.offset >= most - 1:
-            self._layout.following = True
-            self._write_bar(height)
-            self._place_widgets()
-        self.pointer.scrolled()
-
-    def _bar_moved(self, value: int) -> None:
-        if self._writing_bar:
-            return
-        delta = value - self._bar_value
-        bar = self.verticalScrollBar()
-        if value >= bar.maximum():
-            self.scroll_to_end()
-        elif value <= bar.minimum():
-            self.scroll_to_start()
-        elif abs(delta) < 3 * self.viewport().height():
-            self.scroll_by(delta)
-        else:
-            self._layout.scroll_to(value)
-            self._after_scroll(0)
+        self._scroller.by(delta)
 
     def scroll_sideways(self, one: Shown, delta: int) -> None:
         """Scroll a wide block sideways, with all pieces of it."""
-        after = max(0, min(one.scroll + delta, one.block.scroll_range()))
-        if after != one.scroll:
-            one.message.scrolls[one.block_id] = after
-            self.viewport().update()
+        self._scroller.sideways(one, delta)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Pixels from touch pads, three lines a notch from wheels; sideways over wide blocks."""
-        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
-            event.ignore()
-            return
-        pixels, angle = event.pixelDelta(), event.angleDelta()
-        notch = 3 * self.line / 120
-        down = -pixels.y() if not pixels.isNull() else -round(angle.y() * notch)
-        right = -pixels.x() if not pixels.isNull() else -round(angle.x() * notch)
-        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier and not right:
-            down, right = 0, down
-        if abs(right) > abs(down):
-            one = self.pointer.unit_at(event.position().toPoint())
-            if one is not None:
-                self.scroll_sideways(one, right)
-        elif down:
-            self.scroll_by(down)
-        event.accept()
+        event.setAccepted(self._scroller.wheel(event))
 
     # -- selection ----------------------------------------------------------------------------
 
@@ -434,9 +328,7 @@ class TranscriptView(QAbstractScrollArea):
         """Ask for an action; copying is done here."""
         if action == "copy":
             QGuiApplication.clipboard().setText(self.text_of(entry_id))
-            for row in (self._row, self._last_row):
-                if row.entry is not None and row.entry.id == entry_id:
-                    row.show_copied()
+            self._rows.show_copied(entry_id)
         self.action_requested.emit(entry_id, action)
 
     def copy_code(self, message: Message, part: Part, block_id: int) -> None:
@@ -495,7 +387,7 @@ class TranscriptView(QAbstractScrollArea):
         """The entry under the pointer changed."""
         if entry_id != self._hovered:
             self._hovered = entry_id
-            self._place_widgets()
+            self._place_rows()
 
     @property
     def focused_entry(self) -> str | None:
@@ -514,7 +406,7 @@ class TranscriptView(QAbstractScrollArea):
     def _show_ring(self) -> None:
         ringed = self._keys.ring and self.hasFocus()
         self.highlights.ring = self._keys.focused if ringed else None
-        self._place_widgets()
+        self._place_rows()
         self.viewport().update()
 
     def _bring_in_view(self, entry_id: str) -> None:
@@ -575,7 +467,7 @@ class TranscriptView(QAbstractScrollArea):
         width = min(self.content.style.column, self.viewport().width() - 2 * EDGE)
         self._stage.set_width(max(width, LEAST_COLUMN))
         self._dirty = True
-        self._ensure()
+        self.ensure()
 
     def viewportEvent(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
@@ -620,6 +512,5 @@ class TranscriptView(QAbstractScrollArea):
         self._inks.set_dark(self._theme.dark)
         self.content.restyle(Style(self._theme))
         self._layout.invalidate()
-        for widget in (self._row, self._last_row, self._end_button):
-            widget.restyle(self._theme)
+        self._rows.restyle(self._theme)
         self._fit_column()

@@ -177,6 +177,18 @@ def test_the_theme_and_text_size_change_in_place(view: TranscriptView, theme: Th
     assert view.line > 20
 
 
+def test_a_conversation_that_is_all_in_view_is_followed_whatever_the_wheel_does(
+    view: TranscriptView,
+) -> None:
+    view.set_entries([mine("1"), reply("2", "", status=Status.STREAMING)])
+    wheel(view, 1)
+    wheel(view, -1)
+    wheel(view, 2)
+    view.append_text("2", "text", "Paragraph\n\n" * 60)
+    view.text_of("2")
+    assert view.following and isinstance(view.shown[-1].block, Footer)
+
+
 # -- streaming ------------------------------------------------------------------------------------
 
 
