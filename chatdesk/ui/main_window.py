@@ -36,8 +36,8 @@ FIRST_SIZE = (1080, 760)
 class MainWindow(QMainWindow):
     """Its parts are attributes: sidebar, header, transcript, welcome, composer, toasts.
 
-    files_dropped(paths): files were dropped onto the window. closing: the close button (or the
-    system) asks to close; the event may be refused with refuse_close() by a receiver.
+    files_dropped(paths): files were dropped onto the window. closing: the window is
+    about to close; the draft has been told.
     """
 
     files_dropped = Signal(list)

@@ -15,7 +15,7 @@ KEY = "Ctrl+K"
 
 
 class SearchField(QLineEdit):
-    """left_by_key: Down or Enter goes to the results, Escape in the empty field goes away."""
+    """to_results: Down. accepted: Enter. left: Escape in the empty field."""
 
     to_results = Signal()
     accepted = Signal()
