@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "chatdesk"
 CONTRACTS = ROOT / ".importlinter"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-LONGEST = 500  # lines; most modules are 80 to 350
+LONGEST = 550  # lines; a bound against god modules, most modules are 80 to 350
 
 
 def relative(path: Path) -> str:
