@@ -15,8 +15,8 @@ from chatdesk.ui.transcript.inks import Inks
 from chatdesk.ui.transcript.message import Key, Message
 from chatdesk.ui.transcript.style import Style
 
-BLOCKS_KEPT = 400
-CHARACTERS_PARSED = 2_000_000
+BLOCKS_KEPT = 200
+CHARACTERS_PARSED = 300_000
 
 
 class Content:
@@ -156,8 +156,6 @@ class Content:
         return block
 
     def _keep_parsed(self, message: Message) -> None:
-        if message.entry.mine:
-            return
         entry_id = message.entry.id
         length = message.length("content") + message.length("reasoning")
         self._characters += length - self._parsed.get(entry_id, 0)

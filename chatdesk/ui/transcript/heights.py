@@ -7,6 +7,7 @@ conversation is longer.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 
 
@@ -17,9 +18,10 @@ class Heights:
 
     def __init__(self, values: Iterable[int] = ()) -> None:
         """Costs O(n)."""
-        self._values = list(values)
+        # Arrays, because many entries have one of these: lists are three times as large.
+        self._values = array("q", values)
         # _tree[i] is the sum of the values (i - lowbit(i), i], counted from 1; _tree[0] is unused.
-        tree = [0, *self._values]
+        tree = array("q", (0, *self._values))
         for index in range(1, len(tree)):
             above = index + (index & -index)
             if above < len(tree):

@@ -9,6 +9,7 @@ conversation is longer. All numbers are whole logical pixels.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -47,7 +48,7 @@ class _Opened:
     """Heights of the units of one entry; measured[i] is the round in which i was measured."""
 
     heights: Heights
-    measured: list[int]
+    measured: array[int]
 
 
 class Layout:
@@ -267,7 +268,7 @@ class Layout:
         opened = self._opened[entry]
         if opened is None:
             estimates = self._measure.unit_estimates(entry)
-            opened = _Opened(Heights(estimates), [-1] * len(estimates))
+            opened = _Opened(Heights(estimates), array("i", [-1]) * len(estimates))
             self._opened[entry] = opened
             self._entries.set(entry, opened.heights.total)
         return opened

@@ -161,6 +161,8 @@ class Stage:
         content = self.content
         self.shown = []
         for one in self.layout.place(height):
+            # What was measured before may have been forgotten since.
+            content.open(one.entry)
             message = content.messages[one.entry]
             key = message.key(one.unit)
             self.shown.append(Shown(one, message, key, content.block_of(message, key)))

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from chatdesk.chat.messages import Role, Status
 from chatdesk.ui.theme import Theme
-from chatdesk.ui.transcript import Entry, TranscriptView
+from chatdesk.ui.transcript import Entry, TranscriptView, content
 from chatdesk.ui.transcript.code import Code
 from chatdesk.ui.transcript.furniture import ErrorCard, Footer, ThoughtHead
 from chatdesk.ui.transcript.painter import Shown
@@ -315,6 +315,20 @@ def test_a_refresh_keeps_the_reasoning_open(view: TranscriptView) -> None:
     assert "reasoning" in [one.key[0] for one in view.shown]
 
 
+def test_what_is_far_away_is_forgotten_again(
+    view: TranscriptView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(content, "CHARACTERS_PARSED", 2_000)
+    monkeypatch.setattr(content, "BLOCKS_KEPT", 60)
+    view.set_entries(conversation(400))
+    for _ in range(2):
+        view.scroll_to_start()
+        while not view.following:
+            view.scroll_by(500)
+    assert sum(message.parsed for message in view.content.messages) < 40
+    assert sum(len(message.blocks) for message in view.content.messages) <= 60
+
+
 def test_a_view_leaves_nothing_behind(qtbot: QtBot, theme: Theme) -> None:
     import gc
     import weakref
@@ -326,12 +340,12 @@ def test_a_view_leaves_nothing_behind(qtbot: QtBot, theme: Theme) -> None:
     view.set_entries(conversation(30))
     view.grab()
     view.select_all()
-    content, seen = weakref.ref(view.content), weakref.ref(view)
+    messages, seen = weakref.ref(view.content), weakref.ref(view)
     view.deleteLater()
     del view
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     gc.collect()
-    assert seen() is None and content() is None
+    assert seen() is None and messages() is None
     theme.configure(text_size=2)
 
 
