@@ -103,6 +103,7 @@ class Conversations(QObject):
         self._store.state.set(SELECTED, conversation_id)
         self._sidebar.set_current(conversation_id)
         self._header.set_title(title or NEW)
+        self._header.set_renamable(conversation_id is not None)
         self.opened.emit(conversation_id)
 
     def step(self, by: int) -> None:
