@@ -342,14 +342,21 @@ class ErrorCard(Block):
 
     def __init__(self, entry: Entry, unfolded: bool, style: Style) -> None:
         self._style = style
-        self._what = Flow(entry.error or "The reply could not be written.", style.chrome_bold)
-        self._advice = Flow(entry.error_advice, style.chrome) if entry.error_advice else None
+        what, advice = entry.error or "The reply could not be written.", entry.error_advice
+        if not advice and ". " in what:
+            # One text for both: its first sentence is what happened.
+            what, advice = what.split(". ", 1)
+            what += "."
+        self._what = Flow(what, style.chrome_bold)
+        self._advice = Flow(advice, style.chrome) if advice else None
         self._detail = (
             Flow(entry.error_detail, style.small) if unfolded and entry.error_detail else None
         )
         labels = []
         if entry.error_retryable:
             labels.append(("Try again", Target("action", "retry")))
+        if entry.can_continue:
+            labels.append(("Continue", Target("action", "continue")))
         if entry.error_detail:
             labels.append(("Hide details" if unfolded else "Details", Target("details")))
         self._buttons = _Buttons(labels, style)

@@ -9,6 +9,7 @@ in here. All methods belong to the GUI thread.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from html import escape
 
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
@@ -24,7 +25,7 @@ from PySide6.QtGui import (
     QShowEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QMenu, QToolTip, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QMenu, QToolTip, QWhatsThis, QWidget
 
 from chatdesk.ui.theme import Theme
 from chatdesk.ui.transcript.accessible import MessageList, announce, install, tell_focus
@@ -57,8 +58,8 @@ _BY_KEY = (
 class TranscriptView(QAbstractScrollArea):
     """A conversation. Give it entries; it emits what the person wants done with them.
 
-    action_requested(entry id, action): see entries.Action; "copy" was done already when it is
-    emitted. link_activated(url): a link was clicked; http, https and mailto only.
+    action_requested(entry id, action): see entries.Action; "copy" and "info" were done already
+    when they are emitted. link_activated(url): a link was clicked; http, https and mailto only.
     """
 
     action_requested = Signal(str, str)
@@ -329,7 +330,23 @@ class TranscriptView(QAbstractScrollArea):
         if action == "copy":
             QGuiApplication.clipboard().setText(self.text_of(entry_id))
             self._rows.show_copied(entry_id)
+        elif action == "info":
+            self._show_details(entry_id)
         self.action_requested.emit(entry_id, action)
+
+    def _show_details(self, entry_id: str) -> None:
+        """When a message was written and what it cost, until the next click or key."""
+        message = self.content.find(entry_id)
+        if message is None:
+            return
+        entry = message.entry
+        lines = "\n".join(line for line in (entry.time, entry.meter_detail) if line)
+        rect = entry_rect(self.shown, entry_id, self.column_left, self.content.width)
+        below = min(rect.bottom(), self.viewport().height() - TOP) if rect is not None else 0
+        place = self.viewport().mapToGlobal(
+            QPoint(self.column_left + self.content.width // 4, max(below, 0))
+        )
+        QWhatsThis.showText(place, escape(lines).replace("\n", "<br>"), self)
 
     def copy_code(self, message: Message, part: Part, block_id: int) -> None:
         """Copy a whole code block and say so for a moment."""

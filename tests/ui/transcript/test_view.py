@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QGuiApplication, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QToolButton
+from PySide6.QtWidgets import QApplication, QToolButton, QWhatsThis
 from pytestqt.qtbot import QtBot
 
 from chatdesk.chat.messages import Role, Status
@@ -590,6 +590,16 @@ def test_the_hovered_entry_gets_actions_beside_the_last(view: TranscriptView) ->
     assert len(shown) == 1
     QTest.mouseClick(shown[0], Qt.MouseButton.LeftButton)
     assert asked == [("1", "edit")]
+
+
+def test_details_say_when_and_at_what_cost(
+    view: TranscriptView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(QWhatsThis, "showText", lambda place, text, widget: said.append(text))
+    view.set_entries([mine("1"), reply("2", time="today <b>", meter_detail="41 tokens\n9 read")])
+    view.act("2", "info")
+    assert said == ["today &lt;b&gt;<br>41 tokens<br>9 read"]
 
 
 def test_a_reply_being_written_offers_no_actions(view: TranscriptView) -> None:
