@@ -185,7 +185,7 @@ def _resize(application: QApplication, view: TranscriptView) -> dict[str, Any]:
         view.repaint()
 
     times = []
-    for step in range(60):
+    for step in range(240):
         times.append(_timed(partial(resize, 620 + 10 * (step % 20))))
         _idle(application, 5)
     view.resize(900, 800)
