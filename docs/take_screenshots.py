@@ -1,6 +1,6 @@
 """Takes the README's pictures: the real application, the real model, a fresh data directory.
 
-    QT_QPA_PLATFORM=offscreen .venv/bin/python docs/take_screenshots.py
+    xvfb-run -s "-screen 0 2600x1800x24" .venv/bin/python docs/take_screenshots.py
 
 Run it again when the window changes. Texts differ a little from machine to machine, as models do.
 """
@@ -13,7 +13,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("QT_SCALE_FACTOR", "2")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))

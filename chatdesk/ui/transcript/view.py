@@ -27,6 +27,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QMenu, QToolTip, QWhatsThis, QWidget
 
+from chatdesk.ui.controls import QuietScrollBar
 from chatdesk.ui.theme import Theme
 from chatdesk.ui.transcript.accessible import MessageList, announce, install, tell_focus
 from chatdesk.ui.transcript.code import Code
@@ -74,6 +75,7 @@ class TranscriptView(QAbstractScrollArea):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         # Always there, so that the column does not move when the conversation grows.
+        self.setVerticalScrollBar(QuietScrollBar(self))
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self._theme = theme
         self._inks = Inks(theme.dark)
