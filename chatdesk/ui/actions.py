@@ -74,7 +74,14 @@ ACTIONS: tuple[Action, ...] = (
         scope="list",
     ),
     Action("show_trash", "Show the trash", "Conversations", (), "trash", checkable=True),
-    Action("undo", "Undo", "Conversations", ("Ctrl+Z",), "undo", scope="list"),
+    Action(
+        "undo",
+        "Undo",
+        "Conversations",
+        ("Ctrl+Z",),
+        "undo",
+        hint="Takes back what was just deleted or moved, while the note about it is shown.",
+    ),
     Action("send", "Send the message", "Messages", SEND_KEYS, "send", scope="composer"),
     Action("newline", "New line", "Messages", NEWLINE_KEYS, scope="composer"),
     Action("edit_last", "Edit the last message", "Messages", ("Up",), "edit", scope="composer"),
@@ -160,6 +167,10 @@ class Actions(QObject):
         self._connected.add(action_id)
         action.setEnabled(True)
         return action
+
+    def set_possible(self, action_id: str, possible: bool) -> None:
+        """Whether an action can be done now; the palette leaves out what cannot."""
+        self._actions[action_id].setEnabled(possible and action_id in self._connected)
 
     def entries(self, enter_sends: bool = True) -> list[Action]:
         """What can be told to the person: connected actions and the widgets' own keys.

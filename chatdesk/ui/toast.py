@@ -47,13 +47,17 @@ class Toasts(QWidget):
     """Lies over its parent and stacks toasts at the bottom, `lift` pixels above the edge.
 
     It is only as large as the toasts, so that it takes no click meant for what is below it.
+    actable(bool): there is something that act() would do, or no more.
     """
+
+    actable = Signal(bool)
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self._theme = theme
         self._shown: list[Toast] = []
         self._lift = S4
+        self._actable = False
         self.setObjectName("toasts")
         self.hide()
         parent.installEventFilter(self)
@@ -77,6 +81,7 @@ class Toasts(QWidget):
         toast = Toast(text, action_label, callback, kind, self._theme, self)
         toast.ended.connect(self._ended)
         self._shown.append(toast)
+        self._tell_actable()
         toast.show()
         self.show()
         self.raise_()
@@ -121,12 +126,19 @@ class Toasts(QWidget):
         if toast not in self._shown:
             return
         self._shown.remove(toast)
+        self._tell_actable()
         toast.stop()
         toast.hide()
         toast.deleteLater()
         if not self._shown:
             self.hide()
         self._arrange()
+
+    def _tell_actable(self) -> None:
+        actable = any(toast.action_button is not None for toast in self._shown)
+        if actable != self._actable:
+            self._actable = actable
+            self.actable.emit(actable)
 
     def _arrange(self) -> None:
         parent = self.parentWidget()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from chatdesk.chat.events import Delta, Failed, Finished, PromptProgress, Started, Waiting
@@ -385,3 +385,61 @@ def test_ten_thousand_tokens_a_second_do_not_stop_the_window(person: Person) -> 
     expected = "".join(f"{index} " for index in range(10_000))
     person.qtbot.waitUntil(lambda: person.shown()[-1] == expected)
     assert person.desk.session.tree(person.current).path()[-1].content == expected
+
+
+def test_a_title_written_in_the_list_is_accepted_with_enter(person: Person) -> None:
+    person.send("First").finish("1")
+    person.window.activateWindow()
+    person.desk.commands.actions["rename_chat"].trigger()
+    field = person.window.sidebar.findChild(QLineEdit, "renameField")
+    assert isinstance(field, QLineEdit)
+    field.selectAll()
+    person.qtbot.keyClicks(field, "Fox tale")
+    person.qtbot.keyClick(field, Qt.Key.Key_Return)
+    person.qtbot.waitUntil(lambda: not person.window.sidebar.list.renaming)
+    assert person.store.conversations.get(person.current).title == "Fox tale"
+    assert person.window.sidebar.list.hasFocus()
+
+
+def test_ctrl_z_in_the_composer_brings_back_what_was_deleted(person: Person) -> None:
+    person.send("One").finish("1")
+    person.window.activateWindow()
+    undo = person.desk.commands.actions["undo"]
+    assert not undo.isEnabled()
+    reply = person.transcript.entries()[-1]
+    person.transcript.action_requested.emit(reply.id, "delete")
+    assert person.shown() == ["One"]
+    field = person.window.composer.field
+    person.qtbot.keyClick(field, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert person.shown() == ["One", "1"]
+    assert not undo.isEnabled()
+
+
+def test_ctrl_z_takes_back_written_words_first(person: Person) -> None:
+    person.send("One").finish("1")
+    person.window.activateWindow()
+    person.transcript.action_requested.emit(person.transcript.entries()[-1].id, "delete")
+    person.type("typo")
+    field = person.window.composer.field
+    person.qtbot.keyClick(field, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert person.window.composer.text == ""
+    assert person.shown() == ["One"]
+
+
+def test_a_message_whose_reply_was_deleted_can_be_answered_anew(person: Person) -> None:
+    person.send("One").finish("1")
+    person.send("Two").finish("2")
+    person.transcript.action_requested.emit(person.transcript.entries()[-1].id, "delete")
+    person.desk.commands.actions["regenerate"].trigger()
+    person.provider.last.finish("2 again")
+    person.qtbot.waitUntil(lambda: person.shown() == ["One", "1", "Two", "2 again"])
+
+
+def test_what_needs_a_saved_conversation_is_not_offered_for_a_new_one(person: Person) -> None:
+    actions = person.desk.commands.actions
+    assert not actions["rename_chat"].isEnabled()
+    person.send("One").finish("1")
+    assert actions["rename_chat"].isEnabled()
+    assert actions["delete_chat"].isEnabled()
+    person.desk.conversations.new()
+    assert not actions["delete_chat"].isEnabled()

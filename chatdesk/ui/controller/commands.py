@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +128,8 @@ class Commands(QObject):
             "delete_chat": conversations.delete_current,
             "show_trash": conversations.toggle_trash,
             "focus_composer": window.composer.focus,
-            "regenerate": lambda: self._with_last_reply("regenerate"),
+            "undo": window.toasts.act,
+            "regenerate": self._regenerate,
             "copy_reply": lambda: self._with_last_reply("copy"),
             "models": self.show_models,
             "add_model": self._add_model,
@@ -146,6 +148,9 @@ class Commands(QObject):
         }
         for action_id, slot in slots.items():
             self.actions.connect_action(action_id, slot)
+        self.actions.set_possible("undo", False)
+        window.toasts.actable.connect(partial(self.actions.set_possible, "undo"))
+        conversations.opened.connect(self._opened)
         window.header.menu_requested.connect(self.menu)
         window.header.model_requested.connect(self.show_models)
         window.welcome.models_requested.connect(self.show_models)
@@ -155,10 +160,20 @@ class Commands(QObject):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
 
+    def _opened(self, conversation_id: str | None) -> None:
+        for action_id in ("rename_chat", "delete_chat"):
+            self.actions.set_possible(action_id, conversation_id is not None)
+
     def _rename(self) -> None:
         current = self._desk.conversations.current
         if current is not None:
             self._window.rename_in_sidebar(current)
+
+    def _regenerate(self) -> None:
+        # A message whose reply was deleted, or never began, gets one.
+        message = self._desk.reading.last_message()
+        if message is not None:
+            self._desk.reading.try_act(message.id, "regenerate")
 
     def _with_last_reply(self, action: str) -> None:
         reply = self._desk.reading.last_reply()

@@ -10,6 +10,7 @@ from PySide6.QtGui import QDesktopServices, QGuiApplication
 
 from chatdesk.chat.events import Delta, Event, PromptProgress, Started, Waiting
 from chatdesk.chat.messages import Message, Role
+from chatdesk.chat.tree import last_of
 from chatdesk.errors import ChatdeskError
 from chatdesk.session import Session
 from chatdesk.ui.controller.entries import entry_of
@@ -201,14 +202,19 @@ class Reading(QObject):
         except ChatdeskError as error:
             self._show_error(error)
 
+    def last_message(self) -> Message | None:
+        """The end of the shown path."""
+        path = self._path()
+        return path[-1] if path else None
+
     def last_reply(self) -> Message | None:
         """The newest reply on the shown path."""
-        if self._conversation is None:
-            return None
-        path = self._session.tree(self._conversation).path()
-        return next((m for m in reversed(path) if m.role is Role.ASSISTANT), None)
+        return last_of(self._path(), Role.ASSISTANT)
 
     # -- inner --------------------------------------------------------------------------------
+
+    def _path(self) -> list[Message]:
+        return [] if self._conversation is None else self._session.tree(self._conversation).path()
 
     def _set_activity(self, message: Message, text: str, fraction: float | None) -> None:
         self._activity[message.id] = (text, fraction)

@@ -132,6 +132,8 @@ class ConversationView(QListView):
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        if self.renaming:
+            return  # what the title's field leaves over, its Enter above all, is not for the list
         key = event.key()
         plain = not event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
         self._show_ring(True)
