@@ -153,7 +153,14 @@ class Replies:
         else:
             if isinstance(event, Started):
                 reply.model = event.model
+                self._note_model(message_id, event.model)
             self._listener.reply_event(message_id, event)
+
+    def _note_model(self, message_id: str, model: str) -> None:
+        try:
+            self._messages.set_model(message_id, model)
+        except StoreError as error:
+            self._listener.trouble(error)  # the end of the reply saves it again
 
     def _checkpoint(self, reply: GrowingReply) -> None:
         try:

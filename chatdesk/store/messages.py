@@ -115,6 +115,17 @@ class Messages:
         with self._database.transaction():
             return self._insert(message, owner)
 
+    def set_model(self, message_id: str, model: str) -> None:
+        """Note which model writes a reply of this process, so that a cut one tells it, too.
+
+        Without effect on a reply that is finished or another process's.
+        """
+        with self._database.transaction():
+            self._database.rows(
+                "UPDATE messages SET model = ? WHERE id = ? AND owner = ?",
+                (storable(model), message_id, self._owner.id),
+            )
+
     def append(self, message_id: str, kind: DeltaKind, text: str) -> None:
         """Add text to a reply of this process. The cost depends on the text alone.
 

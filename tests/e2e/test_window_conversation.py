@@ -89,6 +89,7 @@ def test_a_killed_reply_comes_back_as_interrupted(desk: Desk) -> None:
     assert question["content"] == LONG
     assert reply["status"] == "interrupted"
     assert str(reply["content"]).startswith(seen)
+    assert reply["model"]
     composer = wait_until(lambda: desk.find(id="composer"), "the composer")[0]
     assert composer["text"] == "A draft that must not be lost"
 

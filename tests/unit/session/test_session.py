@@ -436,3 +436,9 @@ def test_many_conversations_do_not_stay_in_memory_but_their_replies_do(desk: Des
         desk.session.tree(desk.session.new_conversation().id)
     desk.provider.last.finish("1")
     assert desk.session.tree(desk.conversation).path()[-1].content == "1"
+
+
+def test_a_reply_being_written_is_saved_with_the_name_of_its_model(desk: Desk) -> None:
+    desk.session.send(desk.conversation, "Hello")
+    desk.provider.last.deliver(Started("SmolLM2", 2048, 10))
+    assert desk.stored()[-1].model == "SmolLM2"
