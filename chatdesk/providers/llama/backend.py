@@ -21,8 +21,12 @@ from chatdesk.errors import ModelLoadError
 log = logging.getLogger("chatdesk.llama")
 
 # llama.cpp tells at level "info" what only a developer wants to read, and warns of what no person
-# can change, so all is one step quieter in our log.
-_LEVELS = {1: logging.DEBUG, 2: logging.INFO, 3: logging.WARNING, 4: logging.DEBUG}
+# can change, so its info, warnings and errors are one step quieter in our log.
+_LEVELS = {2: logging.DEBUG, 3: logging.INFO, 4: logging.WARNING}
+# Its own debug level has a line for every odd token of a vocabulary, thousands for each model.
+_NATIVE_DEBUG = 1
+DEBUG_VARIABLE = "CHATDESK_LLAMA_DEBUG"  # "1": its debug lines are wanted too
+_DROPPED = logging.NOTSET
 _CONTINUES = 5
 _KEPT_LINES = 8
 _WAIT_POLICY = "OMP_WAIT_POLICY"
@@ -62,7 +66,9 @@ class Backend:
 
         self.lib: Any = lib
         self._recent: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
-        self._level = logging.DEBUG
+        self._level = _DROPPED
+        wanted = os.environ.get(DEBUG_VARIABLE) == "1"
+        self._levels = {**_LEVELS, _NATIVE_DEBUG: logging.DEBUG if wanted else _DROPPED}
         # Native code keeps these two pointers; the attributes keep what they point to alive.
         self._log_callback = lib.llama_log_callback(self._on_log)
         library = ctypes.CDLL("msvcrt") if sys.platform == "win32" else ctypes.CDLL(None)
@@ -83,7 +89,12 @@ class Backend:
 
     def _on_log(self, level: int, text: bytes | None, _data: object) -> None:
         if level != _CONTINUES:
-            self._level = _LEVELS.get(level, logging.DEBUG)
+            self._level = self._levels.get(level, logging.DEBUG)
+        # Decided before anything is made of the text: most lines are read by nobody.
+        if self._level == _DROPPED or not (
+            self._level >= logging.INFO or log.isEnabledFor(self._level)
+        ):
+            return
         line = (text or b"").decode("utf-8", "replace").rstrip()
         if not line.strip(" ."):
             return
