@@ -128,7 +128,8 @@ def setup_logging(data: DataDir, verbose: bool) -> Callable[[], None]:
     descriptor: int | None = None
     was_enabled = faulthandler.is_enabled()
     try:
-        data.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (data.root, data.logs):  # parents=True would give the root another mode
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         handlers.append(
             _LogFile(data.logs / LOG_NAME, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES, delay=True)
         )

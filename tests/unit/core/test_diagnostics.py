@@ -65,6 +65,11 @@ def test_the_log_files_are_for_their_owner_only(log: Path) -> None:
     assert {stat.S_IMODE(found.stat().st_mode) for found in log.parent.iterdir()} == {0o600}
 
 
+@pytest.mark.skipif(os.name != "posix", reason="modes are a POSIX thing")
+def test_a_data_directory_made_for_the_log_is_for_its_owner_only(log: Path, data: DataDir) -> None:
+    assert {stat.S_IMODE(found.stat().st_mode) for found in (data.root, data.logs)} == {0o700}
+
+
 def test_the_log_rotates_and_stays_bounded(log: Path) -> None:
     for _ in range(60):
         logging.getLogger("chatdesk").info("%s", "line " * 20_000)
