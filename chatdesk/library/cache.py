@@ -36,7 +36,7 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class _Document:
     # Raise it whenever inspect() comes to say something else about the same file.
-    version: Literal[1]
+    version: Literal[2]
     entries: dict[str, Entry]
 
 
@@ -71,7 +71,7 @@ class InspectionCache:
                 return
             try:
                 self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                replace_file(self._path, _adapter().dump_json(_Document(1, entries)))
+                replace_file(self._path, _adapter().dump_json(_Document(2, entries)))
             except OSError:
                 return  # a cache that cannot be saved is only slower
             self._changed = False

@@ -70,7 +70,8 @@ class ModelsFolder:
                     f"There is another model {shown(target)} in the models folder already.",
                     "Rename the file, or add it without copying.",
                 )
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for made in (folder.parent, folder):  # the data directory too is its owner's only
+                made.mkdir(mode=0o700, parents=True, exist_ok=True)
             free = shutil.disk_usage(folder).free
             if free < size:
                 raise ModelError(

@@ -87,6 +87,17 @@ class Library:
             )
         return self._by_name(name_or_path, loosely=True).path
 
+    def named(self, info: ModelInfo) -> ModelInfo:
+        """What inspect() found, with the name that list() gives it (names there are unique).
+
+        A file that is not in the library keeps the name it has, and so does the bundled one.
+        """
+        identity = _identity(info.path)
+        for source, path in self._files():
+            if source != "bundled" and _identity(path) == identity:
+                return replace(info, name=self._entry_of(info.path).name)
+        return info
+
     def bundled(self) -> Path | None:
         """The model that came with Chatdesk; None where none did."""
         folders = [resource("models")]

@@ -27,9 +27,12 @@ class Fit:
 
 
 def context_for(info: ModelInfo, context_size: int = 0) -> int:
-    """The context size in tokens that a setting means for a model (0: its own, at most 8,192)."""
+    """The context size in tokens that a setting means for a model.
+
+    0 is the model's own, at most 8,192; more than its own is never used.
+    """
     if context_size > 0:
-        return context_size
+        return min(context_size, info.context_length or context_size)
     return min(info.context_length or UNKNOWN_CONTEXT, DEFAULT_CONTEXT)
 
 
@@ -56,7 +59,7 @@ def check_fits(info: ModelInfo, context_size: int = 0, free_bytes: int | None = 
     smallest = fits(info, 512, fit.free_bytes)
     advice = "a smaller context or another model" if smallest.ok else "a smaller model"
     raise ModelError(
-        f"The model does not fit in memory: it needs {size_text(fit.needed_bytes)} and "
+        f"{info.name} does not fit in memory: it needs {size_text(fit.needed_bytes)} and "
         f"{size_text(fit.free_bytes)} are free.",
         f"Choose {advice}, or close other programs.",
         retryable=True,

