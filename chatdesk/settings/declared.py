@@ -213,7 +213,7 @@ class Sampling(_Group):
 
 
 class Model(_Group):
-    """Which model answers, and how it is run. Changes apply when a model is loaded next."""
+    """Which model answers, and how it is run. After a change the model is loaded anew."""
 
     default: str = declare(
         "",
