@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from operator import attrgetter
 
 from chatdesk.chat.messages import Message, Role, Status
 from chatdesk.errors import NotFound, UsageError
@@ -24,19 +25,22 @@ class Tree:
         self._children: dict[str | None, list[str]] = {None: []}
         self._chosen: dict[str | None, str] = {}
         self._active_leaf: str | None = None
-        waiting = {message.id: message for message in sorted(messages, key=lambda m: m.order)}
-        for message in waiting.values():
-            if message.parent_id is not None and message.parent_id not in waiting:
-                raise UsageError("A message has no parent.", detail=message.id)
+        known = {message.id: message for message in sorted(messages, key=attrgetter("order"))}
         # Children are reached from their parents, so what is never reached hangs in a ring.
-        below: dict[str | None, list[Message]] = {}
-        for message in waiting.values():
-            below.setdefault(message.parent_id, []).append(message)
-        reached = list(below.get(None, ()))
-        for message in reached:
-            self._insert(message)
-            reached.extend(below.get(message.id, ()))
-        if len(reached) != len(waiting):
+        waiting: dict[str, list[Message]] = {}
+        for message in known.values():
+            if message.parent_id is None or message.parent_id in self._messages:
+                reached = [message]
+                for found in reached:
+                    self._insert(found)
+                    if waiting:  # seldom: messages come with their parents first
+                        reached.extend(waiting.pop(found.id, ()))
+            else:
+                waiting.setdefault(message.parent_id, []).append(message)
+        for parent, children in waiting.items():
+            if parent not in known:
+                raise UsageError("A message has no parent.", detail=children[0].id)
+        if waiting:
             raise UsageError("The messages' parent links form a ring.")
         if active_leaf is not None and active_leaf in self._messages:
             self._choose(active_leaf)
@@ -68,14 +72,20 @@ class Tree:
 
     def path(self, leaf: str | None = None) -> list[Message]:
         """The messages from the first to leaf (default: the active leaf)."""
-        current = self._active_leaf if leaf is None else leaf
-        path: list[Message] = []
-        while current is not None:
-            message = self.get(current)
-            path.append(message)
-            current = message.parent_id
+        path = list(self.upwards(leaf))
         path.reverse()
         return path
+
+    def upwards(self, leaf: str | None = None) -> Iterator[Message]:
+        """The same from the end on: who looks for something recent need not see everything."""
+        current = self._active_leaf if leaf is None else leaf
+        if current is not None:
+            self.get(current)
+        messages = self._messages
+        while current is not None:
+            message = messages[current]
+            yield message
+            current = message.parent_id
 
     def children(self, message_id: str | None) -> list[Message]:
         """The direct replies to a message (None: the first messages), oldest first."""
@@ -88,7 +98,8 @@ class Tree:
     def variant(self, message_id: str) -> tuple[int, int]:
         """(index from 1, count) of a message among its variants: what "2/3" shows."""
         siblings = self._children[self.get(message_id).parent_id]
-        return siblings.index(message_id) + 1, len(siblings)
+        count = len(siblings)
+        return (1, 1) if count == 1 else (siblings.index(message_id) + 1, count)
 
     def descendants(self, message_id: str) -> list[str]:
         """The ids of a message and all below it, parents before children."""
@@ -153,7 +164,7 @@ class Tree:
         """
         removed = [self._messages[found] for found in self.descendants(message_id)]
         on_path = self._active_leaf is not None and any(
-            m.id == message_id for m in self.path(self._active_leaf)
+            m.id == message_id for m in self.upwards(self._active_leaf)
         )
         parent = removed[0].parent_id
         siblings = self._children[parent]

@@ -17,16 +17,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatdesk.chat.messages import Conversation, Message, Role, Status, new_id
-from chatdesk.chat.provider import PromptMessage, Provider, Request
+from chatdesk.chat.provider import Provider, Request
 from chatdesk.chat.titles import title_from
 from chatdesk.chat.tree import Tree
-from chatdesk.errors import Busy, UsageError
+from chatdesk.errors import Busy, StoreError, UsageError
 from chatdesk.session.listener import Listener, Silent
 from chatdesk.session.replies import Replies
+from chatdesk.session.requests import request_for
+from chatdesk.session.trees import Trees
 from chatdesk.settings import Settings, sampling_parameters
 from chatdesk.store import Store
-
-LOADED_TREES = 12  # conversations kept in memory besides those with a reply being written
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +57,30 @@ class Session:
         self._settings = settings
         self._listener: Listener = listener or Silent()
         self._clock = clock
-        self._trees: dict[str, Tree] = {}
         self._replies = Replies(store.messages, provider, self._listener, self._saved, monotonic)
+        self._trees = Trees(store, self._replies.conversations)
         self._closed = False
 
     # -- reading ------------------------------------------------------------------------------
 
     def tree(self, conversation_id: str) -> Tree:
         """The conversation's messages; so_far() gives the text of one being written."""
-        tree = self._trees.pop(conversation_id, None)
-        if tree is None:
-            conversation = self._store.conversations.get(conversation_id)
-            tree = Tree(self._store.messages.load(conversation_id), conversation.active_leaf)
-        self._trees[conversation_id] = tree  # last used, last forgotten
-        if len(self._trees) > LOADED_TREES:
-            busy = self._replies.conversations()
-            for known in [k for k in self._trees if k not in busy][:-LOADED_TREES]:
-                del self._trees[known]
-        return tree
+        return self._trees.get(conversation_id)
 
     def forget(self, conversation_id: str) -> None:
-        """Drop the loaded tree: another process changed the conversation."""
-        if self.streaming(conversation_id) is None:
-            self._trees.pop(conversation_id, None)
+        """Read the conversation anew when it is next wanted. A reply being written goes on."""
+        self._trees.forget(conversation_id)
+
+    def look_again(self, conversation_id: str) -> bool:
+        """Another process wrote something: returns whether this conversation is to be shown anew.
+
+        Also where only this process has changed it since it was loaded.
+        """
+        return self._trees.look_again(conversation_id)
+
+    def written_elsewhere(self, conversation_id: str) -> bool:
+        """Whether another process writes, or wrote until it died, the reply at the end."""
+        return self._trees.written_elsewhere(conversation_id)
 
     def streaming(self, conversation_id: str) -> str | None:
         """The id of the reply being written in a conversation."""
@@ -135,7 +136,7 @@ class Session:
             self._replies.end_now(conversation_id)
         self._store.conversations.delete(ids)
         for conversation_id in ids:
-            self._trees.pop(conversation_id, None)
+            self._trees.forget(conversation_id)
             self._changed(conversation_id)
 
     def restore(self, conversation_ids: Iterable[str]) -> None:
@@ -151,10 +152,18 @@ class Session:
         """Add the person's message at the end of the active path and start the reply.
 
         Returns the reply. Raises UsageError for a text without a visible character, Busy while a
-        reply is being written in this conversation.
+        reply is being written in this conversation, here or at its end by another process. Where
+        it raises nothing was saved.
         """
-        leaf = self.tree(conversation_id).active_leaf
-        return self._say(conversation_id, leaf, text)
+        self.tree(conversation_id)
+        if self.written_elsewhere(conversation_id):
+            self._store.recover()  # that process may be dead
+            self.forget(conversation_id)
+            self.tree(conversation_id)
+            self._listener.path_changed(conversation_id)
+            if self.written_elsewhere(conversation_id):
+                raise Busy("Another Chatdesk is writing a reply here.", "Wait until it is there.")
+        return self._say(conversation_id, self.tree(conversation_id).active_leaf, text)
 
     def edit(self, conversation_id: str, message_id: str, text: str) -> Message:
         """Say something else in place of an earlier message of the person: a new branch."""
@@ -192,7 +201,11 @@ class Session:
         before = tree.active_leaf
         leaf = tree.select_variant(message_id, step)
         if leaf != before:
-            self._store.conversations.set_active_leaf(conversation_id, leaf)
+            try:
+                self._store.conversations.set_active_leaf(conversation_id, leaf)
+            except StoreError:
+                tree.activate(before)
+                raise
             self._listener.path_changed(conversation_id)
 
     def delete_branch(self, conversation_id: str, message_id: str) -> Removed:
@@ -203,20 +216,26 @@ class Session:
         if streaming in below:
             self._replies.end_now(conversation_id)
         before = tree.active_leaf
-        self._store.messages.delete_branch(message_id)
         messages = tree.remove(message_id)
-        self._store.conversations.set_active_leaf(conversation_id, tree.active_leaf)
+        try:
+            with self._store.database.transaction():
+                self._store.messages.delete_branch(message_id)
+                self._store.conversations.set_active_leaf(conversation_id, tree.active_leaf)
+        except StoreError:
+            tree.restore(messages)
+            tree.activate(before)
+            raise
         self._listener.path_changed(conversation_id)
         return Removed(conversation_id, message_id, tuple(messages), before)
 
     def restore_branch(self, removed: Removed) -> None:
-        """Undo delete_branch()."""
-        tree = self.tree(removed.conversation_id)
+        """Undo delete_branch(). Below a message that is deleted, too, it comes back with that."""
         self._store.messages.restore_branch(removed.message_id)
-        if removed.message_id not in tree:
-            tree.restore(removed.messages)
+        # Read anew: meanwhile more may have been deleted or restored above and below it.
+        self.forget(removed.conversation_id)
+        tree = self.tree(removed.conversation_id)
         if removed.leaf_before is not None and removed.leaf_before in tree:
-            tree.activate(removed.leaf_before)
+            tree.show(removed.leaf_before)
         self._store.conversations.set_active_leaf(removed.conversation_id, tree.active_leaf)
         self._listener.path_changed(removed.conversation_id)
 
@@ -225,6 +244,10 @@ class Session:
     def tick(self) -> None:
         """Save what is due. Call every 50 ms while anything streams."""
         self._replies.tick()
+
+    def save(self) -> None:
+        """Save what has come of the replies being written now, and not when it is due."""
+        self._replies.save()
 
     def close(self) -> None:
         """Stop all runs and save what they wrote as interrupted. No run can start afterwards."""
@@ -246,39 +269,50 @@ class Session:
             raise UsageError("The message is empty.", "Type something to send.")
         self._refuse_if_busy(conversation_id)
         tree = self.tree(conversation_id)
-        message = self._store.messages.add(
-            Message(
-                id=new_id(),
-                conversation_id=conversation_id,
-                parent_id=parent,
-                role=Role.USER,
-                content=text,
-                created_at=self._clock(),
-            )
-        )
-        branched = tree.active_leaf != parent
-        tree.add(message)
         conversation = self._store.conversations.get(conversation_id)
+        message = Message(
+            id=new_id(),
+            conversation_id=conversation_id,
+            parent_id=parent,
+            role=Role.USER,
+            content=text,
+            created_at=self._clock(),
+        )
+        above = [] if parent is None else tree.path(parent)
+        request = request_for(conversation, [*above, message], self._settings())
+        title = ""
         if not conversation.titled and (parent is None or not conversation.title):
             title = title_from(text)
+        # All or nothing: a message that seems not to be sent must not be there all the same.
+        with self._store.database.durable():
+            message = self._store.messages.add(message)
             if title:
                 self._store.conversations.rename(conversation_id, title, by_person=False)
-        if branched:
-            self._listener.path_changed(conversation_id)
-        else:
-            self._listener.message_added(message)
-        return self._reply_to(conversation_id, message.id)
+            reply = self._begin_reply(conversation, message.id)
+        return self._start(tree, [message, reply], request)
 
     def _reply_to(
         self, conversation_id: str, asked: str, beginning: Message | None = None
     ) -> Message:
         tree = self.tree(conversation_id)
         conversation = self._store.conversations.get(conversation_id)
-        request = self._request(conversation, tree.path(asked), beginning)
-        message = self._store.messages.begin_reply(
+        request = request_for(
+            conversation, tree.path(asked), self._settings(), continuing=beginning
+        )
+        with self._store.database.transaction():
+            reply = self._begin_reply(conversation, asked, beginning)
+        return self._start(tree, [reply], request)
+
+    def _begin_reply(
+        self, conversation: Conversation, asked: str, beginning: Message | None = None
+    ) -> Message:
+        """Save the row of a reply, which is the active leaf then."""
+        if conversation.deleted_at is not None:  # by another process, or opened from the trash
+            self._store.conversations.restore([conversation.id])
+        return self._store.messages.begin_reply(
             Message(
                 id=new_id(),
-                conversation_id=conversation_id,
+                conversation_id=conversation.id,
                 parent_id=asked,
                 role=Role.ASSISTANT,
                 content=beginning.content if beginning else "",
@@ -288,49 +322,40 @@ class Session:
                 model=beginning.model if beginning else conversation.model,
             )
         )
-        was_leaf = tree.active_leaf
-        tree.add(message)
-        self._store.conversations.set_active_leaf(conversation_id, message.id)
-        self._store.conversations.touch(conversation_id)
-        self._replies.begin(message)
-        if was_leaf == asked:
-            self._listener.message_added(message)
-        else:
-            self._listener.path_changed(conversation_id)
-        self._changed(conversation_id)
-        self._replies.start(message.id, request)
-        return message
 
-    def _request(
-        self, conversation: Conversation, path: list[Message], beginning: Message | None
-    ) -> Request:
-        settings = self._settings()
-        system = conversation.system_prompt
-        if system is None:
-            system = settings.chat.system_prompt
-        messages = [PromptMessage(Role.SYSTEM, system)] if system.strip() else []
-        # A reply that failed before its first word would only teach the model to say nothing.
-        messages += [
-            PromptMessage(message.role, message.content, message.id)
-            for message in path
-            if message.content
-        ]
-        return Request(
-            conversation_id=conversation.id,
-            messages=tuple(messages),
-            parameters=sampling_parameters(settings, conversation.parameters),
-            continuation=beginning.content if beginning else "",
-            model=conversation.model,
-            history=settings.chat.history,
-        )
+    def _start(self, tree: Tree, added: list[Message], request: Request) -> Message:
+        """Show what was saved and start the reply, which is the last of it."""
+        reply = added[-1]
+        at_end = tree.active_leaf == added[0].parent_id
+        for message in added:
+            tree.add(message)
+        self._replies.begin(reply)
+        try:
+            if at_end:
+                for message in added:
+                    self._listener.message_added(message)
+            else:
+                self._listener.path_changed(reply.conversation_id)
+            self._changed(reply.conversation_id)
+        finally:  # a conversation whose reply never starts could not be used any more
+            self._replies.start(reply.id, request)
+        return reply
 
     def _saved(self, message: Message) -> None:
-        self._store.conversations.touch(message.conversation_id)
-        tree = self._trees.get(message.conversation_id)
-        if tree is not None and message.id in tree:
-            tree.replace(message)
-        self._listener.message_finished(message)
-        self._changed(message.conversation_id)
+        conversation_id = message.conversation_id
+        tree = self._trees.loaded(conversation_id)
+        if tree is None or message.id in tree:
+            if tree is not None:
+                tree.replace(message)
+            self._listener.message_finished(message)
+        else:  # it was saved as another message than the one that is shown
+            self.forget(conversation_id)
+            self._listener.path_changed(conversation_id)
+        try:
+            self._store.conversations.touch(conversation_id)
+            self._changed(conversation_id)
+        except StoreError as error:
+            self._listener.trouble(error)
 
     def _changed(self, conversation_id: str) -> None:
         self._listener.conversation_changed(self._store.conversations.get(conversation_id))

@@ -16,7 +16,8 @@ from chatdesk.store import Messages
 
 CHECKPOINT = 0.2  # seconds; the house promises 250 ms, the rest is for the front end's timer
 STOP_PATIENCE = 1.0  # seconds a stopped run may take to confirm before its reply is closed
-RETRY_SAVE = 1.0  # seconds between attempts to save after the database refused
+RETRY_SAVE = 1.0  # seconds until saving is tried again after the database refused; then doubled
+LONGEST_RETRY = 10.0  # seconds; an attempt may wait for another process, and the window with it
 
 
 @dataclass(slots=True)
@@ -29,6 +30,8 @@ class GrowingReply:
     stop_by: float | None = None  # monotonic seconds; set once the person asked to stop
     model: str | None = None
     end: Message | None = None  # the final row, until the database has it
+    pause: float = CHECKPOINT  # seconds until the next attempt to save
+    trouble: str = ""  # what was told of saving that failed
     _text: list[str] = field(default_factory=list)
     _reasoning: list[str] = field(default_factory=list)
     _unsaved: list[tuple[DeltaKind, str]] = field(default_factory=list)
@@ -49,7 +52,17 @@ class GrowingReply:
 
     def checkpoint_due(self, now: float) -> bool:
         """Whether text waits that should be in the database by now (monotonic seconds)."""
-        return bool(self._unsaved) and now - self.saved_at >= CHECKPOINT
+        return bool(self._unsaved) and self.save_due(now)
+
+    def save_due(self, now: float) -> bool:
+        """Whether it is time to save something again (monotonic seconds)."""
+        return now - self.saved_at >= self.pause
+
+    def refused(self, why: str) -> bool:
+        """Saving failed; returns whether that is news."""
+        self.pause = min(max(self.pause * 2, RETRY_SAVE), LONGEST_RETRY)
+        news, self.trouble = why != self.trouble, why
+        return news
 
     def checkpoint(self, messages: Messages, now: float) -> None:
         """Append what is not saved yet; raises StoreError, and what it could not save waits."""
@@ -60,6 +73,7 @@ class GrowingReply:
             if text:
                 messages.append(self.message.id, kind, text)
                 self._unsaved = [pair for pair in self._unsaved if pair[0] != kind]
+        self.pause, self.trouble = CHECKPOINT, ""
 
     def finish(
         self,

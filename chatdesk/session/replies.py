@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from chatdesk.chat.events import Delta, Event, Failed, Finished, Started
-from chatdesk.chat.messages import Message, Status
+from chatdesk.chat.messages import Message, Status, new_id
 from chatdesk.chat.provider import Provider, Request
-from chatdesk.errors import ChatdeskError, StoreError
-from chatdesk.session.growing import RETRY_SAVE, STOP_PATIENCE, GrowingReply
+from chatdesk.errors import ChatdeskError, NotFound, StoreError, UsageError
+from chatdesk.session.growing import STOP_PATIENCE, GrowingReply
 from chatdesk.session.listener import Listener
 from chatdesk.store import Messages
 
@@ -113,12 +114,18 @@ class Replies:
         now = self._monotonic()
         for reply in list(self._growing.values()):
             if reply.end is not None:
-                if now - reply.saved_at >= RETRY_SAVE:
+                if reply.save_due(now):
                     self._save_end(reply)
             elif reply.stop_by is not None and now >= reply.stop_by:
                 reply.finish(Status.STOPPED)
                 self._save_end(reply)
             elif reply.checkpoint_due(now):
+                self._checkpoint(reply)
+
+    def save(self) -> None:
+        """Save what has come of all replies now."""
+        for reply in list(self._growing.values()):
+            if reply.end is None:
                 self._checkpoint(reply)
 
     def close(self) -> None:
@@ -166,6 +173,14 @@ class Replies:
         try:
             reply.checkpoint(self._messages, self._monotonic())
         except StoreError as error:
+            self._refused(reply, error)
+        except (NotFound, UsageError):
+            # The row is not ours any more. The end of the reply finds a place for the words.
+            if reply.refused("taken"):
+                _log.warning("A reply cannot be continued in its row", exc_info=True)
+
+    def _refused(self, reply: GrowingReply, error: StoreError) -> None:
+        if reply.refused(str(error)):
             self._listener.trouble(error)
 
     def _save_end(self, reply: GrowingReply) -> None:
@@ -173,10 +188,21 @@ class Replies:
         assert message is not None
         reply.saved_at = self._monotonic()
         try:
-            self._messages.finish(message)
+            saved = self._saved_end(message)
         except StoreError as error:
-            self._listener.trouble(error)
+            self._refused(reply, error)
             return
         del self._growing[message.id]
         del self._by_conversation[message.conversation_id]
-        self._saved(message)
+        self._saved(saved)
+
+    def _saved_end(self, message: Message) -> Message:
+        try:
+            self._messages.finish(message)
+        except (NotFound, UsageError):
+            # Another process took this one for dead and ended its reply (its lock was removed):
+            # what that row does not have is kept as a variant beside it.
+            _log.warning("A reply was ended by another process", exc_info=True)
+            message = replace(message, id=new_id())
+            self._messages.add(message)
+        return message

@@ -87,6 +87,22 @@ class Messages:
             grown = self._grown(key) if row[4] == Status.STREAMING else ("", "")
             return _message(conversation_id, row, names, grown)
 
+    def stamp(self, conversation_id: str) -> object:
+        """A value that is another one when other messages would be loaded than before.
+
+        Text that this process appends changes nothing in it. The cost does not grow with the
+        conversation.
+        """
+        others = "SELECT key FROM messages WHERE owner <> ?1 AND conversation = c.key"
+        return self._database.row(
+            "SELECT active_leaf, (SELECT max(key) FROM messages WHERE conversation = c.key),"
+            f" (SELECT group_concat(key) FROM ({others})),"
+            f" (SELECT max(key) FROM chunks WHERE message IN ({others})),"
+            " (SELECT group_concat(message) FROM removed_branches WHERE conversation = c.key)"
+            " FROM conversations AS c WHERE id = ?2",
+            (self._owner.id, storable(conversation_id)),
+        )
+
     # -- writing ------------------------------------------------------------------------------
 
     def add(self, message: Message) -> Message:
