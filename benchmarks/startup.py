@@ -32,7 +32,10 @@ QTimer.singleShot(0, lambda: print("ready", flush=True))
 app.exec()
 """
 
+# What the `chatdesk` command does to open the window (cli/window.py), with a word when it is ready.
 WINDOW = """
+import gc
+gc.disable()
 import sys
 from pathlib import Path
 from PySide6.QtCore import QTimer

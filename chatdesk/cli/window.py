@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import socket
@@ -30,10 +31,14 @@ def window(context: Context, ctx: click.Context, /, files: tuple[str, ...]) -> i
     paths = [str(Path(name).absolute()) for name in files]
     reason = why_no_window()
     if reason is None:
+        # Nothing made while starting is garbage, and looking for some takes a tenth of the start.
+        # The window turns collection on again (ui/housekeeping.py).
+        gc.disable()
         try:
             from chatdesk.app import main
         except ImportError as error:
             # Qt, or a system library that it is linked with, is not there.
+            gc.enable()
             reason = f"The window cannot be opened ({error.msg})"
         else:
             context.data.create()

@@ -50,6 +50,7 @@ class Housekeeping(QObject):
         gc.freeze()
         young, middle, _ = self._thresholds
         gc.set_threshold(young, middle, RARELY)
+        gc.enable()  # the command that opened the window turned it off
         self._window = window
         window.installEventFilter(self)
         self._timer.start()

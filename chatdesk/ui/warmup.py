@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from importlib import import_module
 
 from PySide6.QtCore import QObject, QTimer
 
@@ -39,6 +40,8 @@ class WarmUp(QObject):
     def _next(self) -> None:
         if not self._left:
             return
+        # The parser's own first use takes 30 ms; it is imported where no reply did it before.
+        import_module("chatdesk.ui.markdown.stream")
         if not self._busy():
             highlight.warm_up([self._left.popleft()])
         self._timer.start(NEXT_MS)

@@ -9,7 +9,8 @@ import pytest
 from chatdesk.chat.messages import Role
 from chatdesk.providers.llama.backend import backend
 from chatdesk.providers.llama.cache import ReplyMemory
-from chatdesk.providers.llama.model import LlamaModel, ModelChoice
+from chatdesk.providers.llama.choice import ModelChoice
+from chatdesk.providers.llama.model import LlamaModel
 from chatdesk.providers.llama.prompt import PromptBuilder
 from chatdesk.providers.llama.template import ChatTemplate, Turn
 

@@ -3,8 +3,8 @@
 Importing this package costs nothing: llama.cpp itself is loaded with the first model.
 """
 
+from chatdesk.providers.llama.choice import ModelChoice, ModelParameters, ModelState
 from chatdesk.providers.llama.engine import LlamaEngine
-from chatdesk.providers.llama.model import ModelChoice, ModelParameters, ModelState
 from chatdesk.providers.llama.run import LlamaRun
 
 __all__ = ["LlamaEngine", "LlamaRun", "ModelChoice", "ModelParameters", "ModelState"]

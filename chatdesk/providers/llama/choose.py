@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chatdesk.errors import ModelError
 from chatdesk.library import Library, ModelInfo, check_chat, check_fits, inspect
-from chatdesk.providers.llama.model import ModelChoice, ModelParameters
+from chatdesk.providers.llama.choice import ModelChoice, ModelParameters
 from chatdesk.settings import Settings
 
 

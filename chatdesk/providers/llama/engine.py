@@ -13,18 +13,18 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chatdesk.chat.events import Failed, Started, Waiting
 from chatdesk.chat.messages import Usage
 from chatdesk.chat.provider import Deliver, Request
 from chatdesk.errors import ChatdeskError, ProviderError
-from chatdesk.providers.llama.cache import ReplyMemory
-from chatdesk.providers.llama.evaluation import Evaluator
-from chatdesk.providers.llama.generator import Generator
-from chatdesk.providers.llama.model import LlamaModel, ModelChoice, ModelState, Progress, check_file
-from chatdesk.providers.llama.plan import Planner
-from chatdesk.providers.llama.prompt import PromptBuilder
+from chatdesk.providers.llama.choice import ModelChoice, ModelState, check_file
 from chatdesk.providers.llama.run import LlamaRun
+
+if TYPE_CHECKING:
+    from chatdesk.providers.llama.generator import Generator
+    from chatdesk.providers.llama.loaded import Loaded
 
 log = logging.getLogger(__name__)
 
@@ -37,31 +37,6 @@ class _Load:
     """A wish to have a model loaded. None: the default model."""
 
     model: str | None
-
-
-class _Loaded:
-    """A model with all that is kept as long as it is loaded."""
-
-    def __init__(self, model: LlamaModel) -> None:
-        self.model = model
-        self.evaluator = Evaluator(model)
-        self.replies = ReplyMemory()
-        self.planner = Planner(
-            PromptBuilder(model.vocabulary, model.template, self.replies), model.window
-        )
-
-    @classmethod
-    def load(cls, choice: ModelChoice, progress: Progress) -> _Loaded:
-        model = LlamaModel.load(choice, progress)
-        try:
-            return cls(model)
-        except BaseException:
-            model.close()
-            raise
-
-    def close(self) -> None:
-        self.evaluator.close()
-        self.model.close()
 
 
 class LlamaEngine:
@@ -89,7 +64,7 @@ class LlamaEngine:
         self._closing = False
         self._loading = False
         self._load_cancelled = False
-        self._loaded: _Loaded | None = None
+        self._loaded: Loaded | None = None
         self._state = ModelState()
 
     # -- any thread ---------------------------------------------------------------------------
@@ -188,16 +163,7 @@ class LlamaEngine:
                     plan.left_out,
                 )
             )
-            generator = Generator(
-                loaded.model,
-                loaded.evaluator,
-                loaded.replies,
-                prompt,
-                request.parameters,
-                run.flag,
-                request.continuation,
-                began,
-            )
+            generator = loaded.generator(request, prompt, run.flag, began)
             for event in generator.events():
                 run.tell(event)
                 if self._news:
@@ -218,7 +184,7 @@ class LlamaEngine:
         except ChatdeskError as problem:
             self._tell_state(ModelState("failed", wanted.model or "", error=problem))
             if self._loaded is not None:
-                self._tell_state(_ready_state(self._loaded.model))
+                self._tell_state(_ready_state(self._loaded.model.choice, self._loaded.model.window))
             return
         try:
             self._ready(choice, None)
@@ -249,7 +215,7 @@ class LlamaEngine:
     def _has(self, choice: ModelChoice) -> bool:
         return self._loaded is not None and self._loaded.model.choice.loads_as(choice)
 
-    def _ready(self, choice: ModelChoice, run: LlamaRun | None) -> _Loaded:
+    def _ready(self, choice: ModelChoice, run: LlamaRun | None) -> Loaded:
         """The model of this choice, loaded if it is not. Raises ChatdeskError.
 
         A model that fails is told by the state (or by the run that wanted it, where another model
@@ -278,7 +244,10 @@ class LlamaEngine:
         except ChatdeskError as problem:
             self._tell_state(ModelState("failed", before.name, error=problem, path=before.path))
 
-    def _load(self, choice: ModelChoice, run: LlamaRun | None) -> _Loaded:
+    def _load(self, choice: ModelChoice, run: LlamaRun | None) -> Loaded:
+        # In the pump's thread, with the first model; see loaded.py.
+        from chatdesk.providers.llama.loaded import Loaded
+
         told = -1.0
 
         def progress(fraction: float) -> bool:
@@ -300,7 +269,7 @@ class LlamaEngine:
             self._load_cancelled = self._closing
         try:
             progress(0.0)
-            self._loaded = _Loaded.load(choice, progress)
+            self._loaded = Loaded.load(choice, progress)
         except ChatdeskError:
             raise
         except Exception as bug:
@@ -309,7 +278,7 @@ class LlamaEngine:
         finally:
             with self._lock:
                 self._loading = False
-        self._tell_state(_ready_state(self._loaded.model))
+        self._tell_state(_ready_state(self._loaded.model.choice, self._loaded.model.window))
         return self._loaded
 
     def _unload(self) -> None:
@@ -336,9 +305,8 @@ class LlamaEngine:
             self._on_state(state)
 
 
-def _ready_state(model: LlamaModel) -> ModelState:
-    choice = model.choice
-    return ModelState("ready", choice.name, 1.0, context_window=model.window, path=choice.path)
+def _ready_state(choice: ModelChoice, window: int) -> ModelState:
+    return ModelState("ready", choice.name, 1.0, context_window=window, path=choice.path)
 
 
 def _unexpected(bug: Exception) -> ProviderError:

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 import psutil
 
-from chatdesk.errors import ChatdeskError, LoadCancelled, ModelError, ModelLoadError
+from chatdesk.errors import LoadCancelled, ModelError, ModelLoadError
 from chatdesk.providers.llama.backend import Backend, backend
+from chatdesk.providers.llama.choice import ModelChoice, Progress
 from chatdesk.providers.llama.template import ChatTemplate
 from chatdesk.providers.llama.tokens import Vocabulary
 
@@ -26,74 +23,6 @@ log = logging.getLogger(__name__)
 DEFAULT_CONTEXT = 8192
 # Tokens evaluated by one pass over the weights; more needs memory and gains nothing.
 _LARGEST_PASS = 512
-
-FlashAttention = Literal["auto", "on", "off"]
-Progress = Callable[[float], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelParameters:
-    """How a model is loaded. Defaults are those of the option table (settings.py).
-
-    context_size in tokens, 0: the model's own, at most 8,192. threads 0: one per physical core.
-    batch_size: tokens evaluated at once. gpu_layers -1: all. chat_format: the name of a format
-    that llama-cpp-python knows, or the text of a Jinja template; "": the file's own template.
-    """
-
-    context_size: int = 0
-    threads: int = 0
-    batch_size: int = 512
-    gpu_layers: int = -1
-    mmap: bool = True
-    mlock: bool = False
-    flash_attention: FlashAttention = "auto"
-    chat_format: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelChoice:
-    """A model file, the name it is shown by, and how to load it."""
-
-    path: Path
-    name: str
-    parameters: ModelParameters = ModelParameters()
-
-    def loads_as(self, other: ModelChoice) -> bool:
-        """Whether both mean the same loaded model."""
-        return self.path == other.path and self.parameters == other.parameters
-
-
-@dataclass(frozen=True, slots=True)
-class ModelState:
-    """What the engine has loaded or is loading. fraction runs from 0 to 1 while loading.
-
-    context_window (tokens) is known when ready; error is set when failed.
-    """
-
-    kind: Literal["none", "loading", "ready", "failed"] = "none"
-    name: str = ""
-    fraction: float = 0.0
-    error: ChatdeskError | None = None
-    context_window: int | None = None
-    path: Path | None = None
-
-
-def check_file(path: Path) -> None:
-    """Raise ModelError for what is not even GGUF, before another model is given up for it."""
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-    except OSError as problem:
-        raise ModelError(
-            f"The model file {path.name} cannot be read.",
-            "Check that it still exists and that you may read it.",
-            detail=str(problem),
-        ) from problem
-    if magic != b"GGUF":
-        raise ModelError(
-            f"{path.name} is not a GGUF model file.",
-            "Choose a file that ends in .gguf and holds a chat model.",
-        )
 
 
 class LlamaModel:

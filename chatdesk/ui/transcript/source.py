@@ -7,9 +7,12 @@ be dropped at any time and is parsed again when it is needed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chatdesk.ui.markdown.leaf import Leaf
-from chatdesk.ui.markdown.stream import MarkdownStream
+
+if TYPE_CHECKING:
+    from chatdesk.ui.markdown.stream import MarkdownStream
 
 
 @dataclass(slots=True)
@@ -90,6 +93,9 @@ class Source:
         text = self.text
         parse = self._parse
         if parse is None:
+            # The parser is imported with the first message: an empty window needs none.
+            from chatdesk.ui.markdown.stream import MarkdownStream
+
             parse = self._parse = _Parse(MarkdownStream())
             self.leaves = []
         first: int | None = None
