@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from itertools import pairwise
 
 from PySide6.QtCore import QByteArray, QEvent, QMimeData, QObject, Signal
 from PySide6.QtGui import (
@@ -52,17 +51,20 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(application_icon())
         self.setMinimumSize(*SMALLEST)
         self.resize(*FIRST_SIZE)
+        self._keep_on_screen()
         self.setAcceptDrops(True)
 
+        # Tab goes from part to part in the order in which they are made (setTabOrder does nothing
+        # for a widget that takes no focus itself): the reading order.
         self.sidebar = Sidebar(theme)
         self.content = _Content(theme)
         self.header = Header(theme, self.content)
-        self.transcript = transcript
-        self.welcome = Welcome(theme, self.content)
-        self.composer = Composer(theme, self.content)
         self._pages = QStackedWidget(self.content)
+        self.transcript = transcript
         self._pages.addWidget(transcript)
+        self.welcome = Welcome(theme, self.content)
         self._pages.addWidget(self.welcome)
+        self.composer = Composer(theme, self.content)
         column = QVBoxLayout(self.content)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
@@ -73,7 +75,6 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self.shell)
         self.toasts = Toasts(theme, self.content)
         self._drop_hint = DropHint(theme, self.shell)
-        self._set_tab_order()
 
         self.header.sidebar_requested.connect(self.toggle_sidebar)
         self.header.new_requested.connect(self.sidebar.new_requested)
@@ -140,16 +141,26 @@ class MainWindow(QMainWindow):
             return False
         if not self.restoreGeometry(QByteArray(geometry)):
             return False
+        self._keep_on_screen()
         self.shell.set_sidebar_width(width)
         self.shell.set_sidebar_shown(shown, at_once=True)
         return True
 
     # -- inner ----------------------------------------------------------------------------------
 
-    def _set_tab_order(self) -> None:
-        parts = (self.sidebar, self.header, self._pages, self.composer, self.toasts)
-        for first, second in pairwise(parts):
-            QWidget.setTabOrder(first, second)
+    def _keep_on_screen(self) -> None:
+        """Shrink and move a window that reaches over the screen: it was saved on a larger one."""
+        if self.isMaximized() or self.isFullScreen():
+            return
+        room = self.screen().availableGeometry()
+        size = self.size().boundedTo(room.size()).expandedTo(self.minimumSize())
+        if size == self.size():
+            return
+        self.resize(size)
+        self.move(
+            max(room.left(), min(self.x(), room.right() + 1 - size.width())),
+            max(room.top(), min(self.y(), room.bottom() + 1 - size.height())),
+        )
 
     def _leave_sidebar(self) -> None:
         self.shell.chosen()

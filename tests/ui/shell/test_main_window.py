@@ -10,9 +10,11 @@ from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QPushButton, QTextEdit
 from pytestqt.qtbot import QtBot
 
-from chatdesk.chat.messages import Conversation
+from chatdesk.chat.messages import Conversation, Role
 from chatdesk.ui.main_window import MainWindow
 from chatdesk.ui.theme import SCROLL_BAR, Theme
+from chatdesk.ui.transcript import TranscriptView
+from chatdesk.ui.transcript.entries import Entry
 from chatdesk.ui.welcome import SUGGESTIONS
 
 # Qt's offscreen platform says what it cannot do; a real one can.
@@ -270,6 +272,36 @@ def test_tab_goes_round_in_reading_order(qtbot: QtBot, window: MainWindow) -> No
         "suggestion", "suggestion", "biggerModelButton", "composer", "sendButton",
     ]  # fmt: skip
     assert seen == order
+
+
+def test_the_transcript_comes_between_header_and_composer(
+    qtbot: QtBot, theme: Theme, conversation: Make
+) -> None:
+    transcript = TranscriptView(theme)
+    window = MainWindow(theme, transcript)
+    qtbot.addWidget(window)
+    transcript.set_entries([Entry("m", Role.USER, "Hello")])
+    window.show()
+    qtbot.waitExposed(window)
+    window.activateWindow()
+    window.header.menu_button.setFocus()
+    seen: list[str] = []
+    while not (seen and seen[-1] == "composer") and len(seen) < 20:
+        focus = window.focusWidget()
+        assert focus is not None
+        seen.append(focus.objectName())
+        qtbot.keyClick(focus, Qt.Key.Key_Tab)
+    assert seen[:3] == ["menuButton", "transcript", "copyAction"]
+    assert seen[-1] == "composer"
+
+
+def test_the_first_window_is_no_larger_than_the_screen(
+    qtbot: QtBot, theme: Theme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatdesk.ui.main_window.FIRST_SIZE", (5000, 4000))
+    window = MainWindow(theme, QTextEdit())
+    qtbot.addWidget(window)
+    assert window.screen().availableGeometry().contains(window.geometry())
 
 
 def test_every_button_has_a_name_a_tooltip_and_a_large_target(window: MainWindow) -> None:
