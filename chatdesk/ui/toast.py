@@ -98,6 +98,12 @@ class Toasts(QWidget):
                 return True
         return False
 
+    def dismiss(self, text: str) -> None:
+        """Take away what says this, if it is shown: it is no longer true."""
+        for toast in list(self._shown):
+            if toast.text == text:
+                self._remove(toast)
+
     def clear(self) -> None:
         """Take all toasts away."""
         for toast in list(self._shown):

@@ -443,3 +443,13 @@ def test_what_needs_a_saved_conversation_is_not_offered_for_a_new_one(person: Pe
     assert actions["delete_chat"].isEnabled()
     person.desk.conversations.new()
     assert not actions["delete_chat"].isEnabled()
+
+
+def test_what_was_wrong_with_the_model_is_no_longer_told_once_it_is_ready(person: Person) -> None:
+    error = ModelError("There is no chat format named nonsense.", "Choose another.")
+    person.desk.models.on_state(ModelState("failed", "SmolLM2", error=error))
+    assert any("nonsense" in text for text in person.toasts())
+    person.desk.models.on_state(ModelState("loading", "SmolLM2", 0.5))
+    assert person.toasts()
+    person.desk.models.on_state(ModelState("ready", "SmolLM2", 1.0, context_window=2048))
+    assert not person.toasts()

@@ -52,6 +52,7 @@ class Models(QObject):
         self._show_error = show_error
         self._state = ModelState("none")
         self._before_choice: str | None = None
+        self._failure = ""  # what was told of the last load that failed
         self._checking = False
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
@@ -110,12 +111,16 @@ class Models(QObject):
         """The engine told something."""
         assert isinstance(state, ModelState)
         self._state = state
+        if state.kind == "ready" and state.error is None and self._failure:
+            self._toasts.dismiss(self._failure)
+            self._failure = ""
         if state.kind == "ready" and self._before_choice is not None and state.error is None:
             self._before_choice = None
         elif state.kind == "failed" and state.error is not None:
             before, self._before_choice = self._before_choice, None
             if before is not None:
                 self._settings.set("model.default", before)
+            self._failure = str(state.error)
             self._show_error(state.error)
         self.changed.emit(state)
 
