@@ -85,8 +85,14 @@ class ConversationView(QListView):
             return
         index = self._model.index(row)
         if self.selected_ids() != [conversation_id] or self.currentIndex() != index:
-            self.setCurrentIndex(index)
+            self._select_only(index)
         self._reveal(row)
+
+    def _select_only(self, index: QModelIndex) -> None:
+        # setCurrentIndex() of the view asks which keys are held: with Ctrl (Ctrl+Tab, Ctrl+Z) it
+        # would add to the selection instead of replacing it.
+        flag = self.selectionModel().SelectionFlag.ClearAndSelect
+        self.selectionModel().setCurrentIndex(index, flag)
 
     def _reveal(self, row: int) -> None:
         """Scroll until a row is seen; a first one with its heading."""
@@ -226,7 +232,7 @@ class ConversationView(QListView):
         if not (found := self._model.id_at(index.row())):
             return
         if found not in self.selected_ids():
-            self.setCurrentIndex(index)
+            self._select_only(index)
         self.menu_requested.emit(event.globalPos())
 
     def _on_button(self, index: QModelIndex, point: QPoint) -> bool:
@@ -238,7 +244,7 @@ class ConversationView(QListView):
             self.restore_requested.emit([found])
             return
         if found not in self.selected_ids():
-            self.setCurrentIndex(index)
+            self._select_only(index)
         area = self.rows.button(self.visualRect(index), self.layoutDirection())
         self.menu_requested.emit(self.viewport().mapToGlobal(area.bottomLeft()))
 

@@ -139,6 +139,14 @@ def test_shift_selects_a_range_without_headings(qtbot: QtBot, sidebar: Sidebar) 
     assert sidebar.selected_ids() == ["a", "b", "c"]
 
 
+def test_opening_by_a_key_with_ctrl_replaces_the_selection(qtbot: QtBot, sidebar: Sidebar) -> None:
+    qtbot.keyPress(sidebar.list, Qt.Key.Key_Control, Qt.KeyboardModifier.ControlModifier)
+    assert QApplication.keyboardModifiers() == Qt.KeyboardModifier.ControlModifier
+    sidebar.set_current("b")  # as Ctrl+Tab and an undone deletion do
+    qtbot.keyRelease(sidebar.list, Qt.Key.Key_Control)
+    assert sidebar.selected_ids() == ["b"]
+
+
 def test_f2_renames_in_place_and_enter_accepts(qtbot: QtBot, sidebar: Sidebar) -> None:
     press(qtbot, sidebar, Qt.Key.Key_F2)
     field = rename_field(sidebar)
