@@ -59,7 +59,7 @@ def info(context: Context, /, model: str, as_json: bool) -> None:
     from chatdesk.library import check_chat, fits, inspect, size_text
 
     path = context.library.find(model)
-    found = inspect(path)
+    found = context.library.named(inspect(path))
     options = context.settings.values.model
     fit = fits(found, options.context_size)
     if as_json:

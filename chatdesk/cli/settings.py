@@ -52,6 +52,10 @@ def get(context: Context, /, key: str, as_json: bool) -> None:
 @pass_context
 def set_(context: Context, /, key: str, value: str) -> None:
     """Change a setting."""
+    from chatdesk.settings import option
+
+    if option(key).kind == "model":
+        value = context.library.lasting(value)
     context.settings.set(key, value)
     print_hint(f"{key} is now {_shown(context, key) or 'empty'}.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatdesk.library.library import Library
+from chatdesk.library.library import Library, reference
 from chatdesk.library.memory import Fit, check_fits, context_for, fits, free_memory
 from chatdesk.library.models import BrokenModel, ModelInfo, check_chat, inspect
 from chatdesk.library.words import size_text
@@ -18,5 +18,6 @@ __all__ = [
     "fits",
     "free_memory",
     "inspect",
+    "reference",
     "size_text",
 ]

@@ -64,7 +64,7 @@ class Library:
 
         A path is taken as it is: whether the file is a usable model is found out when it is loaded.
         Names may be written without regard to case, spaces and hyphens, or be the file's, or any
-        part of a name that only one model has. Raises NotFound (with near names), UsageError where
+        part of either that only one model has. Raises NotFound (with near names), UsageError where
         several models are meant.
         """
         if not name_or_path:
@@ -88,15 +88,29 @@ class Library:
         return self._by_name(name_or_path, loosely=True).path
 
     def named(self, info: ModelInfo) -> ModelInfo:
-        """What inspect() found, with the name that list() gives it (names there are unique).
+        """What inspect() found, with the name and source that list() gives it (unique there).
 
         A file that is not in the library keeps the name it has, and so does the bundled one.
         """
         identity = _identity(info.path)
         for source, path in self._files():
-            if source != "bundled" and _identity(path) == identity:
-                return replace(info, name=self._entry_of(info.path).name)
+            if _identity(path) != identity:
+                continue
+            if source == "bundled":
+                return replace(info, source=source)
+            listed = self._entry_of(info.path)
+            return replace(info, name=listed.name, source=listed.source)
         return info
+
+    def lasting(self, name_or_path: str) -> str:
+        """How to note a model down so that it is found again from any current directory.
+
+        Raises as find() does where there is no such model.
+        """
+        if not name_or_path:
+            return ""
+        path = self.find(name_or_path)
+        return str(path) if path == _as_path(name_or_path) else name_or_path
 
     def bundled(self) -> Path | None:
         """The model that came with Chatdesk; None where none did."""
@@ -190,6 +204,7 @@ class Library:
             lambda entry: name in (entry.path.name, entry.path.stem),
             lambda entry: bool(wanted) and wanted in map(_letters, (entry.name, entry.path.stem)),
             lambda entry: bool(wanted) and loosely and wanted in _letters(entry.name),
+            lambda entry: bool(wanted) and loosely and wanted in _letters(entry.path.stem),
         )
         for matches_name in matches:
             found = [entry for entry in entries if matches_name(entry)]
@@ -239,6 +254,19 @@ class Library:
                 retryable=True,
                 detail=str(error),
             ) from error
+
+
+def reference(entry: Entry, among: Sequence[Entry]) -> str:
+    """How the settings name a listed model; among: the whole list. "" is the bundled one.
+
+    By file, because names in the list change with what else is in it. One in the models folder is
+    named without its folder, so that it is found when the data directory is moved.
+    """
+    if entry.source == "bundled":
+        return ""
+    stem = entry.path.stem
+    alike = sum(stem in (other.name, other.path.stem, other.path.name) for other in among)
+    return stem if entry.source == "data" and alike == 1 else str(entry.path)
 
 
 def _as_path(path: str | Path) -> Path:

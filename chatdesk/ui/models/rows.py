@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from chatdesk.library import BrokenModel, Fit, Library, ModelInfo, fits, free_memory, size_text
+from chatdesk.library import (
+    BrokenModel,
+    Fit,
+    Library,
+    ModelInfo,
+    fits,
+    free_memory,
+    reference,
+    size_text,
+)
 
 Entry = ModelInfo | BrokenModel
 Index = QModelIndex | QPersistentModelIndex
@@ -26,21 +35,20 @@ _FROM = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A model with what the list says about it. fit is None for a broken one."""
+    """A model with what the list says about it.
+
+    fit is None for a broken one. value: how the settings name the model, "" is the bundled one.
+    """
 
     entry: Entry
     fit: Fit | None = None
+    value: str = ""
     in_use: bool = False
     loading: float | None = None  # 0 to 1 while it is being loaded
 
     @property
     def broken(self) -> bool:
         return isinstance(self.entry, BrokenModel)
-
-    @property
-    def value(self) -> str:
-        """How the settings name the model: "" is the bundled one."""
-        return "" if self.entry.source == "bundled" else self.entry.name
 
     @property
     def summary(self) -> str:
@@ -86,9 +94,14 @@ def read_rows(library: Library, context_size: int) -> list[Row]:
     context_size: tokens, as in the settings.
     """
     free = free_memory()
+    entries = library.list()
     return [
-        Row(entry, fits(entry, context_size, free) if isinstance(entry, ModelInfo) else None)
-        for entry in library.list()
+        Row(
+            entry,
+            fits(entry, context_size, free) if isinstance(entry, ModelInfo) else None,
+            reference(entry, entries),
+        )
+        for entry in entries
     ]
 
 
@@ -161,4 +174,4 @@ class ModelRows(QAbstractListModel):
     def _marked(self, row: Row) -> Row:
         path = row.entry.path
         loading = self._loading[1] if self._loading and self._loading[0] == path else None
-        return Row(row.entry, row.fit, path == self._current, loading)
+        return replace(row, in_use=path == self._current, loading=loading)

@@ -12,7 +12,7 @@ import pytest
 from gguf import GGUFWriter
 
 from chatdesk.errors import ModelError, NotFound, UsageError
-from chatdesk.library import BrokenModel, Library, ModelInfo, inspect
+from chatdesk.library import BrokenModel, Library, ModelInfo, inspect, reference
 from chatdesk.library import library as module
 from chatdesk.library import models as models_module
 from chatdesk.paths import DataDir
@@ -438,3 +438,49 @@ def test_a_list_that_cannot_be_saved_is_a_worded_error(
 
 def test_a_data_directory_that_does_not_exist_yet_is_no_error(tmp_path: Path) -> None:
     assert Library(DataDir(tmp_path / "none")).find(None).exists()
+
+
+# -- noting a model down -------------------------------------------------------------------------
+
+
+def test_a_chosen_model_is_found_again_when_others_come_and_the_folder_moves(
+    library: Library, data: DataDir, tmp_path: Path
+) -> None:
+    mine = write(data.models / "mine.gguf", "Twin")
+    elsewhere = library.add(write(tmp_path / "elsewhere.gguf", "Other"))
+
+    def noted(path: Path) -> str:
+        entries = library.list()
+        return reference(next(entry for entry in entries if entry.path == path), entries)
+
+    kept = noted(mine)
+    write(data.models / "another.gguf", "Twin")  # mine is not called Twin any more
+    assert library.find(kept) == mine
+    assert noted(elsewhere.path) == str(elsewhere.path)
+    bundled = library.bundled()
+    assert bundled is not None and noted(bundled) == ""
+    moved = data.root.rename(tmp_path / "moved")
+    assert Library(DataDir(moved)).find(kept) == moved / "models" / "mine.gguf"
+
+
+def test_of_two_files_of_one_name_each_can_be_noted_down(library: Library, data: DataDir) -> None:
+    paths = [write(data.models / folder / "model.gguf") for folder in ("a", "b")]
+    entries = own(library)
+    assert sorted(library.find(reference(entry, entries)) for entry in entries) == paths
+
+
+def test_a_path_is_noted_down_whole_and_a_name_as_it_is(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "here.gguf")
+    monkeypatch.chdir(tmp_path)
+    assert library.lasting("here.gguf") == str(path)
+    assert library.lasting("SmolLM2-135M-Instruct") == "SmolLM2-135M-Instruct"
+    assert library.lasting("") == ""
+    with pytest.raises(NotFound):
+        library.lasting("nosuch")
+
+
+def test_part_of_a_files_name_is_enough(library: Library, data: DataDir) -> None:
+    path = write(data.models / "Second-Model.Q4_1.gguf", "Something else")
+    assert library.find("second") == path
