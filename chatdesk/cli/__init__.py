@@ -13,6 +13,9 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line (default: the process's own); returns the exit code."""
-    from chatdesk.cli.root import run
+    try:
+        from chatdesk.cli.root import run
 
-    return run(arguments)
+        return run(arguments)
+    except KeyboardInterrupt:  # while modules were being imported, or a third time
+        return 130

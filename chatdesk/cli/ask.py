@@ -44,6 +44,7 @@ def ask(
     if not text.strip():
         raise UsageError("There is no question.", "Give one as PROMPT or on standard input.")
     context.choose(model)
+    model = context.lasting(model)
     screen = Screen(show_text=not as_json)
     with (
         context.store() if save else context.temporary_store() as store,

@@ -87,6 +87,32 @@ class Carrier:
 
 
 @contextmanager
+def terminations() -> Iterator[None]:
+    """While this lasts the end of the terminal, or a request to end, unwinds like an exit.
+
+    So what streams is saved, and what was to be kept by nobody is deleted.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(signal_number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + signal_number)
+
+    before = {}
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # One that is ignored (nohup) or taken stays so.
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            before[number] = signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
 def interrupts(carrier: Carrier, call: Callable[[], None]) -> Iterator[None]:
     """While this lasts Ctrl+C does not raise: call is carried like everything else.
 

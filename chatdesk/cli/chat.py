@@ -38,6 +38,7 @@ def chat(
     if conversation is not None and temporary:
         raise click.UsageError("--conversation and --temporary do not go together.")
     context.choose(model)
+    model = context.lasting(model)
     screen = Screen()
     with (
         context.temporary_store() if temporary else context.store() as store,
@@ -164,7 +165,7 @@ class TerminalChat:
     def set_model(self, model: str) -> None:
         """Let another model answer from now on. Raises NotFound or ModelError."""
         choice = self.context.choose(model)
-        self.model = model
+        self.model = model = self.context.lasting(model) or ""
         if self.conversation_id is not None:
             self.conversations.set_model(self.conversation_id, model)
         self.talk.load(model)

@@ -75,6 +75,10 @@ class Context:
 
         return Chooser(self.library, lambda: self.settings.values)
 
+    def lasting(self, model: str | None) -> str | None:
+        """A model as a conversation keeps it: a path is not left relative."""
+        return model and self.library.lasting(model)
+
     def choose(self, model: str | None) -> ModelChoice:
         """The model that would answer. Raises NotFound or ModelError, before anything is loaded."""
         choice = self.chooser.resolve(model)
@@ -90,24 +94,30 @@ class Context:
     @contextmanager
     def store(self) -> Iterator[Store]:
         """The person's conversations."""
+        from chatdesk.cli.carrier import terminations
         from chatdesk.store import open_store
 
-        store = open_store(self.data)
-        try:
-            yield store
-        finally:
-            store.close()
+        with terminations():
+            store = open_store(self.data)
+            try:
+                yield store
+            finally:
+                store.close()
 
     @contextmanager
     def temporary_store(self) -> Iterator[Store]:
         """An empty store that is gone afterwards; in memory where the system has such a folder."""
+        from chatdesk.cli.carrier import terminations
         from chatdesk.store import open_store
 
         memory = Path("/dev/shm")
         folder = memory if memory.is_dir() and os.access(memory, os.W_OK) else None
-        with tempfile.TemporaryDirectory(
-            prefix="chatdesk-", dir=folder, ignore_cleanup_errors=True
-        ) as name:
+        with (
+            terminations(),
+            tempfile.TemporaryDirectory(
+                prefix="chatdesk-", dir=folder, ignore_cleanup_errors=True
+            ) as name,
+        ):
             store = open_store(DataDir(Path(name)))
             try:
                 yield store

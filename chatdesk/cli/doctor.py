@@ -33,7 +33,7 @@ def doctor(context: Context, /, no_model: bool, as_json: bool) -> int:
         check = Check(check.name, check.ok, redact(check.text), redact(check.advice))
         found.append(check)
         if not as_json:
-            text = f"{check.text}. {check.advice}" if check.advice else check.text
+            text = f"{check.text.rstrip('.')}. {check.advice}" if check.advice else check.text
             print_text(f"{'ok ' if check.ok else 'BAD'}  {check.name:<16}{text}")
     ok = all(check.ok for check in found)
     if as_json:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from chatdesk.errors import ChatdeskError
+from chatdesk.errors import ChatdeskError, UsageError
 from chatdesk.terminal_text import safe_line, safe_text
 
 # Escaped in JSON too, though JSON allows them: a terminal obeys them as well.
@@ -25,21 +27,44 @@ _ESCAPED = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def prepare_streams() -> None:
-    """Print every character or a stand-in, whatever the terminal's encoding is."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
+    """Print every character or a stand-in, whatever the terminal's encoding is.
+
+    A stream that is closed (by a script, or in a windowed application) is an empty one.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            # It lives as long as the process, as the one it stands in for would.
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+        elif name != "stdin" and isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Raise UsageError where standard output cannot be written to, but for a reader that left."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UsageError(
+            f"The output could not be written: {error.strerror or error}.",
+            "Check the space on the disk it goes to.",
+        ) from error
 
 
 def print_json(document: Any) -> None:
     """One JSON document on standard output."""
     text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
-    click.echo(_ESCAPED.sub(lambda found: f"\\u{ord(found.group()):04x}", text))
+    with writing():
+        click.echo(_ESCAPED.sub(lambda found: f"\\u{ord(found.group()):04x}", text))
 
 
 def print_text(text: str, *, end: str = "\n") -> None:
     """Text on standard output, at once."""
-    click.echo(safe_text(text) + end, nl=False)
+    with writing():
+        click.echo(safe_text(text) + end, nl=False)
 
 
 def print_hint(text: str) -> None:
@@ -69,7 +94,8 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         return
     lines = io.StringIO()
     Console(file=lines, width=100_000, highlight=False, markup=False, emoji=False).print(table)
-    click.echo("\n".join(line.rstrip() for line in lines.getvalue().splitlines()))
+    with writing():
+        click.echo("\n".join(line.rstrip() for line in lines.getvalue().splitlines()))
 
 
 def iso(moment: float | None) -> str | None:

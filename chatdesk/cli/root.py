@@ -19,7 +19,7 @@ import click
 
 from chatdesk import __version__
 from chatdesk.cli.context import Context
-from chatdesk.cli.output import prepare_streams, print_error
+from chatdesk.cli.output import prepare_streams, print_error, writing
 from chatdesk.errors import ChatdeskError
 
 _log = logging.getLogger(__name__)
@@ -115,7 +115,8 @@ def _run(arguments: list[str], context: Context) -> int:
         result: Any = root.main(
             args=arguments, prog_name="chatdesk", standalone_mode=False, obj=context
         )
-        sys.stdout.flush()
+        with writing():
+            sys.stdout.flush()
         return result if isinstance(result, int) else DONE
     except click.exceptions.Exit as end:
         return int(end.exit_code)
@@ -126,6 +127,8 @@ def _run(arguments: list[str], context: Context) -> int:
         return error.exit_code
     except ChatdeskError as error:
         print_error(error)
+        if isinstance(error.__cause__, OSError):
+            _let_go_of_stdout()  # if that is what failed, Python would try again at its end
         return FAILED
     except BrokenPipeError:
         _let_go_of_stdout()

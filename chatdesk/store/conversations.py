@@ -235,9 +235,8 @@ def _conversation(row: Row) -> Conversation:
 
 
 def _unknown(conversation_id: str) -> NotFound:
+    if not conversation_id:
+        return NotFound("No conversation was named.", "See: chatdesk conversations list.")
     return NotFound(
-        f"There is no conversation {conversation_id}."
-        if conversation_id
-        else "No conversation was named.",
-        "It may have been deleted for good.",
+        f"There is no conversation {conversation_id}.", "It may have been deleted for good."
     )

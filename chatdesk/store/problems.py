@@ -63,7 +63,7 @@ def describe(error: apsw.Error, path: Path, backups: Path) -> StoreError | None:
     if isinstance(error, apsw.IOError):
         return StoreError(
             f"The disk failed to read or write {path}.",
-            "Check the disk, then try again.",
+            "Check that the disk works and is not full, then try again.",
             retryable=True,
             detail=detail,
         )

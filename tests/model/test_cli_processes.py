@@ -211,3 +211,67 @@ def test_a_person_in_a_terminal_stops_a_reply_and_leaves(terminal: Terminal) -> 
 
 def only_conversation_or_none() -> dict[str, Any] | None:
     return only_conversation() if parsed("conversations", "list") else None
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="temporary stores lie elsewhere")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_what_was_not_to_be_kept_is_gone_also_after_a_request_to_end(number: int) -> None:
+    def stores() -> set[Path]:
+        return set(Path("/dev/shm").glob("chatdesk-*"))
+
+    before = stores()
+    process = start("ask", "Write a very long story.")
+    first_bytes(process)
+    assert stores() - before
+    process.send_signal(number)
+    process.communicate()
+    assert process.returncode == 128 + number
+    assert not stores() - before
+
+
+def test_a_reply_ended_with_the_terminal_is_saved_as_interrupted() -> None:
+    process = start("ask", "Write a very long story.", "--save")
+    first_bytes(process)
+    process.send_signal(signal.SIGHUP)
+    process.communicate()
+    messages = only_conversation()["messages"]
+    assert messages[-1]["status"] == "interrupted" and messages[-1]["content"]
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("settings get sampling.top_p >&-", 0),
+        ("settings get nosuch 2>&-", 1),
+        ("ask <&-", 1),
+        ("chat --temporary <&-", 0),
+    ],
+)
+def test_closed_streams_are_empty_ones(command: str, code: int) -> None:
+    shell = f'"{CHATDESK}" {command}'
+    result = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=False)
+    assert result.returncode == code
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
+@pytest.mark.parametrize("arguments", ["settings list", "settings list --json", "ask Hi"])
+def test_output_that_cannot_be_written_is_told_in_one_line(arguments: str) -> None:
+    shell = f'"{CHATDESK}" {arguments} >/dev/full'
+    result = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1 and "could not be written" in result.stderr
+
+
+def test_a_model_given_by_a_relative_path_is_found_from_anywhere(
+    model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.gguf").symlink_to(model_path)
+    monkeypatch.chdir(tmp_path)
+    chatdesk("ask", "Hi", "--save", "--max-tokens", "1", "--model", "mine.gguf")
+    assert only_conversation()["model"] == str(tmp_path / "mine.gguf")
+    chatdesk("settings", "set", "model.default", "./mine.gguf")
+    assert parsed("settings", "get", "model.default")["value"] == str(tmp_path / "mine.gguf")
+    chatdesk("settings", "set", "model.default", "SmolLM2-135M-Instruct")
+    chatdesk("settings", "set", "model.default", "no such model", code=1)
+    assert parsed("settings", "get", "model.default")["value"] == "SmolLM2-135M-Instruct"

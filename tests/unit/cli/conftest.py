@@ -31,6 +31,9 @@ class ScriptedContext(Context):
             raise NotFound('There is no model "nosuch".', "See: chatdesk models list.")
         return ModelChoice(Path(f"{model or 'scripted'}.gguf"), model or "scripted")
 
+    def lasting(self, model: str | None) -> str | None:
+        return model
+
     def engine(self, on_state: OnState) -> Pumped:
         self.provider = ScriptedProvider(*self.scripts)
         return self.provider
