@@ -61,7 +61,11 @@ class ModelWorker(QThread):
         assert self._engine is not None
         run_id = request.run_id
         self._callbacks[run_id] = deliver
-        return self._engine.start(request, lambda event: self._tell(run_id, event))
+        try:
+            return self._engine.start(request, lambda event: self._tell(run_id, event))
+        except BaseException:
+            del self._callbacks[run_id]
+            raise
 
     def tell_state(self, state: object) -> None:
         """For the engine, any thread: the model's state changed."""
@@ -85,20 +89,29 @@ class ModelWorker(QThread):
     def _drain(self) -> None:
         self._announced = False
         queue = self._queue
-        while queue:
-            run_id, event = queue.popleft()
-            if not run_id:
-                self.state_changed.emit(event)
-                continue
-            deliver = self._callbacks.get(run_id)
-            if deliver is None:
-                continue  # the run is over for us
-            if isinstance(event, Delta):
-                self.token.emit(run_id, event.text)
-            assert isinstance(event, Event)
-            if is_last(event):
-                del self._callbacks[run_id]
-            deliver(event)
+        try:
+            while queue:
+                self._hand_over(*queue.popleft())
+        finally:
+            # A bug in what one event caused is told; it must not hold back those behind it, among
+            # which may be the last of another reply.
+            if queue:
+                self._announced = True
+                self._ready.emit()
+
+    def _hand_over(self, run_id: str, event: object) -> None:
+        if not run_id:
+            self.state_changed.emit(event)
+            return
+        deliver = self._callbacks.get(run_id)
+        if deliver is None:
+            return  # the run is over for us
+        if isinstance(event, Delta):
+            self.token.emit(run_id, event.text)
+        assert isinstance(event, Event)
+        if is_last(event):
+            del self._callbacks[run_id]
+        deliver(event)
 
 
 class WorkerProvider:

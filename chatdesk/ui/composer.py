@@ -23,12 +23,13 @@ EDIT_BANNER = "Editing a message: a new branch starts here"
 class Composer(QWidget):
     """submitted(text): send it (the text stays until set_draft or end_edit takes it away).
 
-    draft_changed is silent while an earlier message is edited: that text is no draft.
+    draft_changed is silent while an earlier message is edited: edit_changed tells its text instead.
     """
 
     submitted = Signal(str)
     stop_requested = Signal()
     draft_changed = Signal(str)
+    edit_changed = Signal(str)
     edit_last_requested = Signal()
     edit_cancelled = Signal()
 
@@ -39,6 +40,7 @@ class Composer(QWidget):
         self._editing = False
         self._stashed = ""  # the draft that an edit interrupted
         self._told = ""  # the draft as it was told last
+        self._told_edit = ""
 
         self.card = _Card(theme, self)
         self.field = MessageField(theme, self.card)
@@ -123,6 +125,7 @@ class Composer(QWidget):
         self._editing = True
         self.banner.show()
         self._put(text)
+        self._told_edit = text
         self._name_send()
         self.focus()
 
@@ -148,10 +151,13 @@ class Composer(QWidget):
         self._name_send()
 
     def flush_draft(self) -> None:
-        """Tell the draft now if it changed since it was told."""
+        """Tell the draft, or the edited text, now if it changed since it was told."""
         self._pending.stop()
         text = self.field.toPlainText()
-        if not self._editing and text != self._told:
+        if self._editing and text != self._told_edit:
+            self._told_edit = text
+            self.edit_changed.emit(text)
+        elif not self._editing and text != self._told:
             self._told = text
             self.draft_changed.emit(text)
 
@@ -177,8 +183,7 @@ class Composer(QWidget):
 
     def _changed(self) -> None:
         self.send_button.setEnabled(not self.field.is_blank())
-        if not self._editing:
-            self._pending.start()
+        self._pending.start()
 
     def _submit(self) -> None:
         if self._streaming or self.field.is_blank():

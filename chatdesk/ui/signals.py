@@ -44,6 +44,9 @@ class QuitSignals(QObject):
         """The socket tells; Python's own handler must only exist."""
 
     def _woken(self) -> None:
-        numbers = self._read.recv(64)
+        try:
+            numbers = self._read.recv(64)
+        except BlockingIOError:  # Qt may wake up for nothing
+            return
         if signal.SIGINT in numbers or signal.SIGTERM in numbers:
             self._quit()

@@ -15,7 +15,6 @@ from PySide6.QtCore import QObject, QPoint, Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QDialog, QFileDialog, QMenu
 
-from chatdesk.errors import ChatdeskError
 from chatdesk.library import Library
 from chatdesk.paths import DataDir
 from chatdesk.settings import SettingsFile, option
@@ -95,11 +94,7 @@ class Commands(QObject):
         from chatdesk.ui.conversation_settings import ConversationSettings
 
         desk = self._desk
-        current = desk.conversations.current
-        if current is None:
-            current = desk.session.new_conversation().id
-            desk.conversations.open(current)
-        conversation = self._store.conversations.get(current)
+        conversation = self._store.conversations.get(desk.writing.conversation())
         dialog = ConversationSettings(
             conversation.system_prompt,
             conversation.parameters,
@@ -109,10 +104,7 @@ class Commands(QObject):
         )
 
         def configure(system_prompt: str | None, parameters: dict[str, Any]) -> None:
-            try:
-                desk.session.configure(conversation.id, system_prompt, parameters)
-            except ChatdeskError as error:
-                desk.show_error(error)
+            desk.attempt(lambda: desk.session.configure(conversation.id, system_prompt, parameters))
 
         dialog.changed.connect(configure)
         self._open(dialog)
@@ -151,7 +143,7 @@ class Commands(QObject):
             "quit": window.close,
         }
         for action_id, slot in slots.items():
-            self.actions.connect_action(action_id, slot)
+            self.actions.connect_action(action_id, partial(desk.attempt, slot))
         self.actions.set_possible("undo", False)
         window.toasts.actable.connect(partial(self.actions.set_possible, "undo"))
         conversations.opened.connect(self._opened)

@@ -6,8 +6,13 @@ composer in that order, so that each finds the others as they were when the thin
 
 from __future__ import annotations
 
+import logging
+import time
+from collections.abc import Callable
+
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QDialog
 
 from chatdesk.chat.events import Event
 from chatdesk.chat.messages import Conversation, Message
@@ -29,7 +34,12 @@ from chatdesk.ui.main_window import MainWindow
 from chatdesk.ui.theme import Theme
 from chatdesk.ui.transcript import TranscriptView
 
+_log = logging.getLogger(__name__)
+
 TICK_MS = 50
+# How often the window looks whether the command line wrote something: microseconds if it did not.
+WATCH_MS = 1_000
+WATCH_SHARE = 20  # of the time, one part at most goes into reading what another process wrote
 LAYOUT = "window.layout"
 
 
@@ -57,7 +67,9 @@ class Desk(QObject):
         self._store = store
         self.session = Session(store, provider, self._settings_now, self)
         self.tasks = Tasks(self.show_error)
-        self.reading = Reading(self.session, transcript, window.toasts, self.show_error, self)
+        self.reading = Reading(
+            self.session, store.state, transcript, window.toasts, self.show_error, self
+        )
         self.conversations = Conversations(
             self.session,
             store,
@@ -75,19 +87,33 @@ class Desk(QObject):
         )
         self.commands = Commands(self, window, theme, data, settings, store, library)
         self._layout = ""
+        self._sizes: tuple[object, str] = (None, "")
         self._ticking = QTimer(self)
         self._ticking.setInterval(TICK_MS)
         self._ticking.timeout.connect(self._tick)
+        self._watching = QTimer(self)
+        self._watching.setInterval(WATCH_MS)
+        self._watching.timeout.connect(self._watch)
         self._connect()
 
     def start(self) -> None:
         """Show what was open last; call before the window is shown."""
         self._apply_settings("")
-        self._window.restore_layout(str(self._store.state.get(LAYOUT, "")))
+        self.attempt(lambda: self._window.restore_layout(str(self._store.state.get(LAYOUT, ""))))
         self.conversations.start()
         for problem in self.settings.problems:
             self._window.toasts.show_message(problem, kind="error")
         self._window.composer.focus()
+        self._watching.start()
+
+    def attempt(self, work: Callable[[], object]) -> bool:
+        """Do something; an expected error is told to the person. Returns whether it was done."""
+        try:
+            work()
+        except ChatdeskError as error:
+            self.show_error(error)
+            return False
+        return True
 
     def streaming(self) -> bool:
         """Whether any reply is being written."""
@@ -100,7 +126,7 @@ class Desk(QObject):
     def flush(self) -> None:
         """Save what is only on the screen: the system is about to end the session."""
         self.writing.flush()
-        self.session.tick()
+        self.session.save()
 
     def activate(self, files: list[str]) -> None:
         """Another start asks for the window, perhaps with model files to open."""
@@ -114,13 +140,19 @@ class Desk(QObject):
 
     def close(self) -> None:
         """Save everything: the draft, the replies being written, how the window looks."""
+        for dialog in self._window.findChildren(QDialog):
+            dialog.close()  # what was typed in it counts
         self.writing.flush()
         self._ticking.stop()
+        self._watching.stop()
         self._unsubscribe()
         self.models.close()
         self.tasks.close()
         self.session.close()
-        self._store.state.set(LAYOUT, self._layout)
+        try:
+            self._store.state.set(LAYOUT, self._layout)
+        except StoreError as error:  # nobody is there to be told any more
+            _log.warning("The window's layout could not be saved: %s", error.detail)
 
     # -- what the session tells ---------------------------------------------------------------
 
@@ -159,6 +191,7 @@ class Desk(QObject):
     def _connect(self) -> None:
         window = self._window
         self.conversations.opened.connect(self._open)
+        self.conversations.rewritten.connect(self._rewritten)
         self.reading.edit_requested.connect(self.writing.edit)
         self.reading.filling_changed.connect(self._show_filling)
         self.models.changed.connect(self._show_model)
@@ -176,9 +209,14 @@ class Desk(QObject):
         self._show_welcome()
         self._window.composer.focus()
 
+    def _rewritten(self) -> None:
+        self.reading.refresh()
+        self.writing.refresh()
+        self._show_welcome()
+
     def _show_welcome(self) -> None:
         conversation = self.conversations.current
-        empty = conversation is None or not self.session.tree(conversation).path()
+        empty = conversation is None or self.session.tree(conversation).active_leaf is None
         self._window.show_welcome(empty)
 
     def _show_filling(self) -> None:
@@ -202,10 +240,14 @@ class Desk(QObject):
         self._show_filling()
 
     def _model_size(self, state: ModelState) -> str:
-        try:
-            return size_text(state.path.stat().st_size) if state.path else ""
-        except OSError:
-            return ""
+        # A file is looked at once, not at each step of its loading.
+        if self._sizes[0] != state.path:
+            try:
+                size = size_text(state.path.stat().st_size) if state.path else ""
+            except OSError:
+                size = ""
+            self._sizes = (state.path, size)
+        return self._sizes[1]
 
     def _apply_settings(self, key: str) -> None:
         values = self.settings.values
@@ -236,7 +278,16 @@ class Desk(QObject):
 
     def _look_for_changes(self) -> None:
         self.settings.reload_if_changed()
-        self.conversations.look_for_changes()
+        self.attempt(self.conversations.look_for_changes)
+
+    def _watch(self) -> None:
+        began = time.monotonic()
+        try:
+            self.conversations.look_for_changes()
+        except StoreError as error:  # what the person does next tells, if it lasts
+            _log.info("Changes could not be looked for: %s", error.detail)
+        took = round((time.monotonic() - began) * 1000)
+        self._watching.setInterval(max(WATCH_MS, took * WATCH_SHARE))
 
     def _keep_ticking(self) -> None:
         if self.streaming():

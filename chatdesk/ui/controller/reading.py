@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
 from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 
 from chatdesk.chat.events import Delta, Event, PromptProgress, Started, Waiting
 from chatdesk.chat.messages import Message, Role
-from chatdesk.chat.tree import last_of
-from chatdesk.errors import ChatdeskError
-from chatdesk.session import Session
-from chatdesk.ui.controller.entries import entry_of
+from chatdesk.errors import ChatdeskError, StoreError
+from chatdesk.session import Removed, Session
+from chatdesk.store import State
+from chatdesk.ui.controller.contexts import Contexts, Filling
+from chatdesk.ui.controller.entries import Entries
 from chatdesk.ui.toast import Toasts
 from chatdesk.ui.transcript import TranscriptView
 
-
-@dataclass(frozen=True, slots=True)
-class Filling:
-    """How full the context window was at the last reply. Tokens; window None: unknown."""
-
-    used: int
-    window: int | None
-    left_out: int
+# Of messages whose marks changed, how many are told one by one.
+FEW = 50
 
 
 class Reading(QObject):
@@ -40,6 +34,7 @@ class Reading(QObject):
     def __init__(
         self,
         session: Session,
+        state: State,
         transcript: TranscriptView,
         toasts: Toasts,
         show_error: Callable[[ChatdeskError], None],
@@ -52,8 +47,8 @@ class Reading(QObject):
         self._show_error = show_error
         self._conversation: str | None = None
         self._activity: dict[str, tuple[str, float | None]] = {}
-        self._left_out: dict[str, frozenset[str]] = {}
-        self._filling: dict[str, Filling] = {}
+        self._contexts = Contexts(state)
+        self._entries = Entries()
         self._loading: tuple[str, float | None] = ("Loading the model", None)
         transcript.action_requested.connect(self.try_act)
         transcript.link_activated.connect(self._open_link)
@@ -74,34 +69,27 @@ class Reading(QObject):
             self._transcript.set_entries([])
         else:
             tree = self._session.tree(self._conversation)
-            left_out = self._left_out.get(self._conversation, frozenset())
+            left_out = self._contexts.left_out(self._conversation, tree)
+            so_far = self._session.so_far
             path = tree.path()
-            self._transcript.set_entries(
-                [entry_of(self._session.so_far(m), tree, left_out=m.id in left_out) for m in path]
-            )
+            self._transcript.set_entries(self._entries.all_of(map(so_far, path), tree, left_out))
             if path and path[-1].id in self._activity:
                 self._transcript.set_activity(path[-1].id, *self._activity[path[-1].id])
         self.filling_changed.emit()
 
     def filling(self) -> Filling | None:
         """How full the open conversation's context is; None before its first reply."""
-        if self._conversation is None:
+        conversation = self._conversation
+        if conversation is None:
             return None
-        known = self._filling.get(self._conversation)
-        if known is None:
-            for message in reversed(self._session.tree(self._conversation).path()):
-                usage = message.usage
-                if usage is not None and usage.prompt_tokens is not None:
-                    used = usage.prompt_tokens + (usage.completion_tokens or 0)
-                    return Filling(used, None, 0)
-        return known
+        return self._contexts.filling(conversation, self._session.tree(conversation))
 
     # -- what the session tells ---------------------------------------------------------------
 
     def message_added(self, message: Message) -> None:
         if message.conversation_id == self._conversation:
             tree = self._session.tree(message.conversation_id)
-            self._transcript.append_entry(entry_of(message, tree))
+            self._transcript.append_entry(self._entries.of(self._session.so_far(message), tree))
             if message.role is Role.USER:
                 self._transcript.scroll_to_end()
 
@@ -126,35 +114,16 @@ class Reading(QObject):
             fraction = event.done / event.total if event.total else None
             self._set_activity(message, "Reading the conversation", fraction)
         elif isinstance(event, Started):
-            left_out = frozenset(event.left_out)
-            self._filling[conversation] = Filling(
-                event.prompt_tokens or 0, event.context_window, len(left_out)
-            )
             self._set_activity(message, "Thinking", None)
-            if left_out != self._left_out.get(conversation, frozenset()):
-                self._left_out[conversation] = left_out
-                if conversation == self._conversation:
-                    self.refresh()
-            elif conversation == self._conversation:
-                self._transcript.update_entry(
-                    entry_of(
-                        self._session.so_far(message),
-                        self._session.tree(conversation),
-                    )
-                )
-                self.filling_changed.emit()
+            self._started(message, event)
 
     def message_finished(self, message: Message) -> None:
         self._activity.pop(message.id, None)
-        known = self._filling.get(message.conversation_id)
-        if known is not None and message.usage is not None and message.usage.prompt_tokens:
-            used = message.usage.prompt_tokens + (message.usage.completion_tokens or 0)
-            self._filling[message.conversation_id] = Filling(used, known.window, known.left_out)
+        self._contexts.finished(message)
         if message.conversation_id == self._conversation:
             tree = self._session.tree(message.conversation_id)
-            if any(m.id == message.id for m in tree.path()):
-                self._transcript.set_activity(message.id, "", None)
-                self._transcript.update_entry(entry_of(message, tree))
+            self._transcript.set_activity(message.id, "", None)  # ignored if it is not shown
+            self._transcript.update_entry(self._entries.of(message, tree))
             self.filling_changed.emit()
 
     def model_loading(self, name: str, fraction: float | None) -> None:
@@ -187,13 +156,7 @@ class Reading(QObject):
         elif action in ("previous", "next"):
             session.select_variant(conversation, message_id, 1 if action == "next" else -1)
         elif action == "delete":
-            removed = session.delete_branch(conversation, message_id)
-            count = len(removed.messages)
-            self._toasts.show_message(
-                "Message deleted" if count == 1 else f"{count:,} messages deleted",
-                "Undo",
-                lambda: session.restore_branch(removed),
-            )
+            self._offer_undo(session.delete_branch(conversation, message_id))
 
     def try_act(self, message_id: str, action: str) -> None:
         """act(), with what cannot be done told to the person."""
@@ -204,17 +167,50 @@ class Reading(QObject):
 
     def last_message(self) -> Message | None:
         """The end of the shown path."""
-        path = self._path()
-        return path[-1] if path else None
+        return next(self._upwards(), None)
 
     def last_reply(self) -> Message | None:
         """The newest reply on the shown path."""
-        return last_of(self._path(), Role.ASSISTANT)
+        return next((m for m in self._upwards() if m.role is Role.ASSISTANT), None)
 
     # -- inner --------------------------------------------------------------------------------
 
-    def _path(self) -> list[Message]:
-        return [] if self._conversation is None else self._session.tree(self._conversation).path()
+    def _upwards(self) -> Iterator[Message]:
+        if self._conversation is None:
+            return iter(())
+        return self._session.tree(self._conversation).upwards()
+
+    def _started(self, message: Message, event: Started) -> None:
+        conversation = message.conversation_id
+        tree = self._session.tree(conversation)
+        try:
+            changed = self._contexts.started(conversation, tree, event)
+        except StoreError as error:
+            self._show_error(error)
+            changed = frozenset(m.id for m in tree)
+        if conversation != self._conversation:
+            return
+        if len(changed) > FEW:
+            self.refresh()
+            return
+        left_out = self._contexts.left_out(conversation, tree)
+        for one in (*(tree.get(found) for found in changed if found in tree), message):
+            entry = self._entries.of(self._session.so_far(one), tree, one.id in left_out)
+            self._transcript.update_entry(entry)
+        self.filling_changed.emit()
+
+    def _offer_undo(self, removed: Removed) -> None:
+        count = len(removed.messages)
+
+        def undo() -> None:
+            try:
+                self._session.restore_branch(removed)
+            except ChatdeskError as error:
+                self._show_error(error)
+                self._offer_undo(removed)
+
+        text = "Message deleted" if count == 1 else f"{count:,} messages deleted"
+        self._toasts.show_message(text, "Undo", undo)
 
     def _set_activity(self, message: Message, text: str, fraction: float | None) -> None:
         self._activity[message.id] = (text, fraction)

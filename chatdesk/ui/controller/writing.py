@@ -8,23 +8,27 @@ from PySide6.QtCore import QObject
 
 from chatdesk.chat.messages import Role
 from chatdesk.chat.tree import last_of
-from chatdesk.errors import Busy, ChatdeskError
+from chatdesk.errors import ChatdeskError, NotFound
 from chatdesk.session import Session
 from chatdesk.store import Store
 from chatdesk.ui.composer import Composer
 
 NEW_DRAFT = "draft.new"  # the draft of a conversation that does not exist yet
+EDITS = "draft.edits"  # messages being edited: {conversation: [message, text]}
 
 
 class Writing(QObject):
-    """One draft for each conversation and one for the next new one."""
+    """One draft for each conversation and one for the next new one; the same for edits.
+
+    What cannot be saved stays in memory and is saved with the next that can.
+    """
 
     def __init__(
         self,
         session: Session,
         store: Store,
         composer: Composer,
-        open_conversation: Callable[[str], None],
+        open_conversation: Callable[[str], object],
         show_error: Callable[[ChatdeskError], None],
         parent: QObject | None = None,
     ) -> None:
@@ -36,9 +40,12 @@ class Writing(QObject):
         self._show_error = show_error
         self._conversation: str | None = None
         self._editing: str | None = None  # the message that is being edited
+        self._unsaved: dict[str | None, str] = {}  # drafts by conversation
+        self._edits: dict[str, list[str]] | None = None
         composer.submitted.connect(self._submit)
         composer.stop_requested.connect(self.stop)
         composer.draft_changed.connect(self._keep_draft)
+        composer.edit_changed.connect(self._keep_edit)
         composer.edit_last_requested.connect(self.edit_last)
         composer.edit_cancelled.connect(self._leave_edit)
 
@@ -49,7 +56,11 @@ class Writing(QObject):
             self._editing = None
             self._composer.end_edit()
         self._conversation = conversation_id
-        self._composer.set_draft(self._draft())
+        try:
+            self._composer.set_draft(self._draft())
+            self._resume_edit()
+        except ChatdeskError as error:
+            self._show_error(error)
         self.refresh()
 
     def refresh(self) -> None:
@@ -61,8 +72,26 @@ class Writing(QObject):
         self._composer.set_streaming(streaming)
 
     def flush(self) -> None:
-        """Save the draft now."""
+        """Save what stands in the composer now."""
         self._composer.flush_draft()
+        self._save_drafts()
+
+    def conversation(self) -> str:
+        """The open conversation; where none is saved yet a new one, which takes the draft along.
+
+        Raises StoreError.
+        """
+        if self._conversation is not None:
+            return self._conversation
+        self.flush()
+        draft = self._draft()
+        conversation = self._session.new_conversation().id
+        # In both places for a moment: at no time in none.
+        self._store.conversations.set_draft(conversation, draft)
+        self._open(conversation)
+        self._unsaved[None] = ""
+        self._save_drafts()
+        return conversation
 
     def send(self, text: str) -> None:
         """Send a text as if it had been typed (a suggestion), without touching the draft."""
@@ -79,73 +108,113 @@ class Writing(QObject):
     def edit(self, message_id: str, text: str) -> None:
         """Put an earlier message into the composer; sending it starts a new branch."""
         self.flush()
-        self._editing = message_id
-        self._composer.begin_edit(text)
+        if self._editing != message_id:
+            self._forget_edit()
+            self._editing = message_id
+            self._composer.begin_edit(text)
+        self._composer.focus()
 
     def edit_last(self) -> None:
         """Edit the person's newest message on the shown path."""
         if self._conversation is None:
             return
-        message = last_of(self._session.tree(self._conversation).path(), Role.USER)
+        try:
+            path = self._session.tree(self._conversation).path()
+        except ChatdeskError as error:
+            self._show_error(error)
+            return
+        message = last_of(path, Role.USER)
         if message is not None:
             self.edit(message.id, message.content)
 
-    # -- inner --------------------------------------------------------------------------------
+    # -- sending ------------------------------------------------------------------------------
 
     def _submit(self, text: str) -> None:
+        # The text stays where it is until it is saved as a message.
         editing = self._editing
         try:
             if editing is not None and self._conversation is not None:
-                if self._session.streaming(self._conversation) is not None:
-                    raise Busy("A reply is still being written.", "Stop it, then send your edit.")
-                self._editing = None
-                self._composer.end_edit()
                 self._session.edit(self._conversation, editing, text)
             else:
-                # The draft goes before the message is saved, not after: where saving fails the
-                # text comes back into the composer below.
-                self._composer.set_draft("")
                 self._send(text)
-                self._save_draft("")
         except ChatdeskError as error:
-            if editing is not None:
-                self._editing = editing
-                self._composer.begin_edit(text)
-            else:
+            if editing is None:
                 self._composer.set_draft(text)
                 self._keep_draft(text)
             self._show_error(error)
+            return
+        if editing is not None:
+            self._leave_edit()
+        else:
+            self._composer.set_draft("")
+            self._keep_draft("")
 
     def _send(self, text: str) -> None:
-        conversation = self._conversation
-        if conversation is None:
-            if not text.strip():
-                return
-            conversation = self._session.new_conversation().id
-            self._store.state.set(NEW_DRAFT, "")
-            self._open(conversation)
-        self._session.send(conversation, text)
+        if text.strip():
+            self._session.send(self.conversation(), text)
 
-    def _leave_edit(self) -> None:
-        self._editing = None
-        self._composer.end_edit()
-        self._composer.set_draft(self._draft())
+    # -- drafts -------------------------------------------------------------------------------
 
     def _draft(self) -> str:
-        if self._conversation is None:
+        conversation = self._conversation
+        if conversation in self._unsaved:
+            return self._unsaved[conversation]
+        if conversation is None:
             return str(self._store.state.get(NEW_DRAFT, ""))
-        return self._store.conversations.get(self._conversation).draft
+        return self._store.conversations.get(conversation).draft
 
     def _keep_draft(self, text: str) -> None:
-        if self._editing is not None:
-            return  # the draft that the edit interrupted stays as it is
+        self._unsaved[self._conversation] = text
+        self._save_drafts()
+
+    def _save_drafts(self) -> None:
         try:
-            self._save_draft(text)
+            for conversation, text in list(self._unsaved.items()):
+                self._save_draft(conversation, text)
+                del self._unsaved[conversation]
         except ChatdeskError as error:
             self._show_error(error)
 
-    def _save_draft(self, text: str) -> None:
-        if self._conversation is None:
+    def _save_draft(self, conversation: str | None, text: str) -> None:
+        if conversation is None:
             self._store.state.set(NEW_DRAFT, text)
-        else:
-            self._store.conversations.set_draft(self._conversation, text)
+            return
+        try:
+            self._store.conversations.set_draft(conversation, text)
+        except NotFound:
+            # Deleted for good by another process: the words are kept for the next new one.
+            if text.strip() and not self._store.state.get(NEW_DRAFT, ""):
+                self._store.state.set(NEW_DRAFT, text)
+
+    # -- edits --------------------------------------------------------------------------------
+
+    def _resume_edit(self) -> None:
+        """Go on with the edit that was left when another conversation was opened, or by a crash."""
+        if self._edits is None:
+            self._edits = dict(self._store.state.get(EDITS, {}))
+        conversation = self._conversation
+        if conversation is not None and conversation in self._edits:
+            message, text = self._edits[conversation]
+            if message in self._session.tree(conversation):
+                self._editing = message
+                self._composer.begin_edit(text)
+
+    def _leave_edit(self) -> None:
+        self._forget_edit()
+        self._editing = None
+        self._composer.end_edit()
+
+    def _keep_edit(self, text: str) -> None:
+        if self._editing is not None and self._conversation is not None:
+            self._save_edits({**(self._edits or {}), self._conversation: [self._editing, text]})
+
+    def _forget_edit(self) -> None:
+        if self._edits and self._conversation in self._edits:
+            self._save_edits({k: v for k, v in self._edits.items() if k != self._conversation})
+
+    def _save_edits(self, edits: dict[str, list[str]]) -> None:
+        self._edits = edits
+        try:
+            self._store.state.set(EDITS, edits)
+        except ChatdeskError as error:
+            self._show_error(error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 
 from PySide6.QtCore import QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QKeySequence, QPainter, QPaintEvent, QShowEvent
@@ -198,6 +198,17 @@ class Sidebar(QWidget):
         """Put the focus into the search field with its text selected."""
         self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.search.selectAll()
+
+    def neighbour(self, conversation_id: str | None, by: int, without: Container[str] = ()) -> str:
+        """The next (1) or previous (-1) conversation of the list; "" where there is none.
+
+        The first for one that is not listed. without: those that do not count.
+        """
+        row = self.model.row_of(conversation_id or "")
+        found = self.model.next_id(row + by if row >= 0 else 0, by if row >= 0 else 1)
+        while found in without and found:
+            found = self.model.next_id(self.model.row_of(found) + by, by)
+        return found
 
     @property
     def trash_shown(self) -> bool:
