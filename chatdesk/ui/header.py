@@ -110,7 +110,7 @@ class Header(QWidget):
 
     def _menu(self) -> None:
         button = self.menu_button
-        self.menu_requested.emit(button.mapToGlobal(button.rect().bottomLeft()))
+        self.menu_requested.emit(button.mapToGlobal(button.rect().bottomRight()))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -66,11 +66,11 @@ class Commands(QObject):
         self._connect()
 
     def menu(self, position: QPoint) -> None:
-        """Open the window's menu at a point of the screen."""
+        """Open the window's menu with its upper right corner at a point of the screen."""
         menu = QMenu(self._window)
         self.actions.fill(menu, MENU)
         menu.aboutToHide.connect(menu.deleteLater)
-        menu.popup(position)
+        menu.popup(position - QPoint(menu.sizeHint().width(), 0))
 
     def show_models(self) -> None:
         """Open the model manager."""

@@ -73,7 +73,7 @@ def actions(entry: Entry) -> tuple[Action, ...]:
     if entry.streaming:
         return tuple(found)
     if entry.mine:
-        found.append("edit")
+        found += ["edit", "regenerate"]
     else:
         if entry.can_continue:
             found.append("continue")

@@ -144,6 +144,14 @@ class Footer(Block):
         return QRectF(self._width - width, top, width, face.pitch)
 
     def paint(self, painter: QPainter, look: Look) -> None:
+        index, count = self._entry.variant
+        if count > 1 and not look.active:
+            # Other versions exist: told where the buttons to them will appear.
+            text, face = f"{index}/{count}", look.style.meter
+            width = QFontMetricsF(face.font).horizontalAdvance(text)
+            left = self._width - width if self._entry.mine else 0.0
+            top = ROW_GAP + (HEAD_ROW - face.pitch) / 2
+            draw_line(painter, text, face, look.style.tokens.secondary, left, top)
         if self._entry.meter and look.active:
             rect = self._meter_rect()
             draw_line(

@@ -18,7 +18,7 @@ from chatdesk.ui.transcript.entries import Action, Entry, actions
 WORDS: dict[str, tuple[str, str]] = {
     "copy": ("Copy message", "copy"),
     "edit": ("Edit message", "edit"),
-    "regenerate": ("Write again", "regenerate"),
+    "regenerate": ("New reply", "regenerate"),
     "continue": ("Continue", "continue"),
     "retry": ("Try again", "regenerate"),
     "previous": ("Previous variant", "previous"),
