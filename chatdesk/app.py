@@ -166,15 +166,19 @@ class Program:
         self._warmup.start()
 
     def _end(self) -> None:
-        self._signals.close()
         self._warmup.stop()
         self._housekeeping.stop()
-        self.desk.close()
-        if not self._worker.close():
-            _log.error("The model's thread did not end in time")
-        self._store.close()
-        self.window.hide()
-        self.window.deleteLater()
+        try:
+            self.desk.close()
+            self._loop.run_until_complete(self.desk.tasks.ended())
+        finally:  # whatever went wrong: a thread that still runs would abort the process
+            if not self._worker.close():
+                _log.error("The model's thread did not end in time")
+            self._store.close()
+            self.window.hide()
+            self.window.deleteLater()
+            # Last: until here a second SIGTERM must not cut the saving short.
+            self._signals.close()
 
 
 def _loop_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -53,7 +53,7 @@ def server_name(data: DataDir) -> str:
     is found whatever the TMPDIR of a start is. Else, and on Windows, a hash of directory and user.
     """
     root = data.root.resolve()
-    digest = hashlib.sha256(f"{getpass.getuser()}\0{root}".encode()).hexdigest()[:24]
+    digest = hashlib.sha256(f"{_user()}\0{root}".encode()).hexdigest()[:24]
     path = root / "run" / f"window-{digest[:8]}"
     if sys.platform != "win32" and len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
         return str(path)
@@ -264,6 +264,13 @@ def hand_over(data: DataDir, files: Sequence[str] = (), seconds: float = HAND_OV
     except ValueError:
         return False
     return isinstance(message, dict) and message.get("ok") is True
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number that has no name
+        return str(os.getuid()) if sys.platform != "win32" else ""
 
 
 def _try_lock(file: IO[bytes]) -> bool:

@@ -79,7 +79,11 @@ class Commands(QObject):
         models = self._desk.models
         dialog = ModelsDialog(self._library, self._settings, self._theme, self._window)
         dialog.model_chosen.connect(models.choose)
-        dialog.set_current(models.state.path)
+        dialog.cancel_requested.connect(models.cancel_loading)
+        if models.state.kind == "ready":
+            dialog.set_current(models.state.path)
+        else:
+            dialog.model_changed(models.state)
         models.changed.connect(dialog.model_changed)
         self._open(dialog)
 

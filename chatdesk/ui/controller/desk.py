@@ -195,6 +195,7 @@ class Desk(QObject):
         self.reading.edit_requested.connect(self.writing.edit)
         self.reading.filling_changed.connect(self._show_filling)
         self.models.changed.connect(self._show_model)
+        self.models.chosen.connect(self._model_chosen)
         window.welcome.suggestion_chosen.connect(self.writing.send)
         window.files_dropped.connect(self.models.add)
         window.closing.connect(self._close_window)
@@ -238,6 +239,16 @@ class Desk(QObject):
         if loading:
             self.reading.model_loading(state.name, state.fraction)
         self._show_filling()
+
+    def _model_chosen(self) -> None:
+        # The command line can give a conversation a model of its own. What the person chooses while
+        # it is open holds for it, or the choice would seem to do nothing.
+        current = self.conversations.current
+        try:
+            if current is not None and self._store.conversations.get(current).model is not None:
+                self._store.conversations.set_model(current, None)
+        except ChatdeskError as error:
+            self.show_error(error)
 
     def _model_size(self, state: ModelState) -> str:
         # A file is looked at once, not at each step of its loading.

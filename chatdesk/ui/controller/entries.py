@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Container, Iterable
 
-from PySide6.QtCore import QDate, QLocale, QTime
+from PySide6.QtCore import QDateTime, QLocale, QTime
 
 from chatdesk.chat.messages import Message, Role, Status, Usage
 from chatdesk.chat.tree import Tree
@@ -71,21 +70,33 @@ class Clock:
 
     def __init__(self, locale: QLocale | None = None) -> None:
         self._locale = locale or QLocale()
-        self._days: dict[tuple[int, int, int], str] = {}
-        self._minutes: dict[tuple[int, int], str] = {}
+        self._minutes: dict[int, str] = {}
+        self._day = ""  # of the moment before, as messages follow each other
+        self._begins = self._ends = 0  # of its minutes that can be counted, Unix seconds
 
     def text(self, moment: float) -> str:
         """moment: Unix seconds."""
-        year, month, day, hour, minute, *_ = time.localtime(int(moment))
-        date = self._days.get((year, month, day))
-        if date is None:
-            date = self._locale.toString(QDate(year, month, day), QLocale.FormatType.ShortFormat)
-            self._days[year, month, day] = date
-        at = self._minutes.get((hour, minute))
+        if not self._begins <= moment < self._ends:
+            self._go_to(moment)
+        minute = int(moment - self._begins) // 60
+        at = self._minutes.get(minute)
         if at is None:
-            at = self._locale.toString(QTime(hour, minute), QLocale.FormatType.ShortFormat)
-            self._minutes[hour, minute] = at
-        return f"{date} {at}"
+            time = QTime(minute // 60, minute % 60)
+            at = self._locale.toString(time, QLocale.FormatType.ShortFormat)
+            self._minutes[minute] = at
+        return f"{self._day} {at}"
+
+    def _go_to(self, moment: float) -> None:
+        day = QDateTime.fromSecsSinceEpoch(int(moment)).date()
+        self._day = self._locale.toString(day, QLocale.FormatType.ShortFormat)
+        begins = day.startOfDay().toSecsSinceEpoch()
+        ends = day.addDays(1).startOfDay().toSecsSinceEpoch()
+        if ends - begins == 24 * 60 * 60:
+            self._begins, self._ends = begins, ends
+        else:  # the clocks change that day: nothing is counted across it
+            at = QDateTime.fromSecsSinceEpoch(int(moment)).time()
+            self._begins = int(moment) - at.msecsSinceStartOfDay() // 1000
+            self._ends = int(moment) + 1
 
 
 def can_continue(message: Message) -> bool:

@@ -8,13 +8,14 @@ the engine loads the previous one again and the setting goes back to it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from chatdesk.errors import ChatdeskError, ModelError
-from chatdesk.library import Library, check_chat, check_fits, inspect
+from chatdesk.errors import ChatdeskError, LoadCancelled, ModelError
+from chatdesk.library import Library, check_chat, check_fits, inspect, reference
 from chatdesk.providers.llama import LlamaEngine, ModelState
 from chatdesk.settings import SettingsFile
 from chatdesk.ui.controller.tasks import Tasks
@@ -24,8 +25,21 @@ from chatdesk.ui.toast import Toasts
 SETTLE_MS = 600
 
 
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A chosen model that is not loaded yet. before: what the settings go back to if it fails."""
+
+    before: str
+    path: Path | None
+
+    def concerns(self, path: Path | None) -> bool:
+        """Whether a state of the file at path (None: not known) tells of this choice."""
+        return path is None or self.path is None or path == self.path
+
+
 class Models(QObject):
     """changed(ModelState): the model that is loaded, or being loaded, is another or further.
+    chosen(str): the person chose this model, as the settings name it, and it looks right.
 
     All methods belong to the GUI thread; the engine's states arrive through on_state().
     """
@@ -51,7 +65,7 @@ class Models(QObject):
         self._toasts = toasts
         self._show_error = show_error
         self._state = ModelState("none")
-        self._before_choice: str | None = None
+        self._pending: _Choice | None = None
         self._failure = ""  # what was told of the last load that failed
         self._checking = False
         self._settle = QTimer(self)
@@ -75,7 +89,7 @@ class Models(QObject):
         self._engine.load(None)
 
     def cancel_loading(self) -> None:
-        """Give up loading; the model of before is loaded again by the next message."""
+        """Give up loading; the model of before comes back, in the settings too."""
         self._engine.cancel_load()
 
     def choose(self, name: str) -> None:
@@ -92,18 +106,18 @@ class Models(QObject):
             return
         self._tasks.start(self._add(models))
 
-    def use(self, name: str) -> None:
+    def use(self, name: str, path: Path | None = None) -> None:
         """Make a model, already looked at, the one of the settings, and load it.
 
-        If llama.cpp refuses it the setting goes back to what it was.
+        path is its file's. If llama.cpp refuses it the setting goes back to the last one that
+        worked.
         """
         before = self._settings.values.model.default
-        if name == before:
-            self.load()
-            return
-        self._before_choice = before
-        self._settings.set("model.default", name)
-        self._settle.stop()
+        if name != before:
+            self._settings.set("model.default", name)
+            # Of several chosen while none was ready, the one that worked counts.
+            self._pending = _Choice(self._pending.before if self._pending else before, path)
+            self._settle.stop()
         self.load()
         self.chosen.emit(name)
 
@@ -114,14 +128,23 @@ class Models(QObject):
         if state.kind == "ready" and state.error is None and self._failure:
             self._toasts.dismiss(self._failure)
             self._failure = ""
-        if state.kind == "ready" and self._before_choice is not None and state.error is None:
-            self._before_choice = None
+        pending = self._pending
+        if pending is not None and not pending.concerns(state.path):
+            pending = None
+        if state.kind == "ready" and pending is not None:
+            self._pending = None
         elif state.kind == "failed" and state.error is not None:
-            before, self._before_choice = self._before_choice, None
-            if before is not None:
-                self._settings.set("model.default", before)
             self._failure = str(state.error)
-            self._show_error(state.error)
+            if isinstance(state.error, LoadCancelled):
+                self._toasts.show_message(self._failure)
+            else:
+                self._show_error(state.error)
+            try:
+                if pending is not None:
+                    self._pending = None
+                    self._settings.set("model.default", pending.before)
+            except ChatdeskError as error:
+                self._show_error(error)
         self.changed.emit(state)
 
     def close(self) -> None:
@@ -134,25 +157,31 @@ class Models(QObject):
     async def _choose(self, name: str) -> None:
         self._checking = True
         try:
-            await self._tasks.in_thread(partial(self._check, name))
+            path = await self._tasks.in_thread(partial(self._check, name))
         finally:
             self._checking = False
-        self.use(name)
+        self.use(name, path)
 
     async def _add(self, files: Sequence[str]) -> None:
-        name = ""
+        name, path = "", None
         for file in files:
             # Looked at before it is added: a file that cannot be used does not enter the list.
             await self._tasks.in_thread(partial(self._check, file))
-            added = await self._tasks.in_thread(partial(self._library.add, Path(file)))
-            name = str(added.path)
-        self.use(name)
+            name, path = await self._tasks.in_thread(partial(self._added, Path(file)))
+        self.use(name, path)
 
-    def _check(self, name: str) -> None:
+    def _added(self, file: Path) -> tuple[str, Path]:
+        """Add a file; returns how the settings name it, and where it is listed."""
+        added = self._library.add(file)
+        return reference(added, self._library.list()), added.path
+
+    def _check(self, name: str) -> Path:
+        """Look at a model; returns its file. Raises ModelError where it cannot be used."""
         model = self._settings.values.model
         info = inspect(self._library.find(name))
         check_chat(info, model.chat_format)
         check_fits(info, model.context_size)
+        return info.path
 
     def _setting_changed(self, key: str) -> None:
         if key.startswith("model."):

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 
 from chatdesk.chat.events import Delta, Event, PromptProgress, Started, Waiting
-from chatdesk.chat.messages import Message, Role
+from chatdesk.chat.messages import Message, Role, Status
 from chatdesk.errors import ChatdeskError, StoreError
 from chatdesk.session import Removed, Session
 from chatdesk.store import State
@@ -70,9 +70,10 @@ class Reading(QObject):
         else:
             tree = self._session.tree(self._conversation)
             left_out = self._contexts.left_out(self._conversation, tree)
-            so_far = self._session.so_far
-            path = tree.path()
-            self._transcript.set_entries(self._entries.all_of(map(so_far, path), tree, left_out))
+            path = [
+                self._session.so_far(m) if m.status is Status.STREAMING else m for m in tree.path()
+            ]
+            self._transcript.set_entries(self._entries.all_of(path, tree, left_out))
             if path and path[-1].id in self._activity:
                 self._transcript.set_activity(path[-1].id, *self._activity[path[-1].id])
         self.filling_changed.emit()

@@ -41,6 +41,10 @@ class Tasks:
             task.cancel()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
+    async def ended(self) -> None:
+        """Wait, after close(), until what was cancelled has cleaned up."""
+        await asyncio.gather(*self._running, return_exceptions=True)
+
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if task.cancelled():
