@@ -40,8 +40,8 @@ def test_an_action_can_be_done_by_its_name(view: TranscriptView) -> None:
     view.set_entries(ENTRIES)
     item = QAccessible.queryAccessibleInterface(view).child(1)
     actions = item.actionInterface()
-    assert "Write again" in actions.actionNames()
-    actions.doAction("Write again")
+    assert "New reply" in actions.actionNames()
+    actions.doAction("New reply")
     assert asked == [("2", "regenerate")]
     assert item.valueInterface() is None, "an unknown interface is none, not a crash"
 
