@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from chatdesk.chat.events import Delta, Failed, Finished, PromptProgress, Started, Waiting
 from chatdesk.chat.messages import Status, Usage
 from chatdesk.chat.provider import Deliver, Request
-from chatdesk.errors import ModelError, ProviderError
+from chatdesk.errors import LoadCancelled, ModelError, ProviderError
 from chatdesk.library import Library
 from chatdesk.paths import DataDir
 from chatdesk.providers.llama import ModelState
@@ -22,6 +22,7 @@ from chatdesk.settings import SettingsFile
 from chatdesk.store import open_store
 from chatdesk.ui.controller.desk import Desk
 from chatdesk.ui.main_window import MainWindow
+from chatdesk.ui.models import ModelsDialog
 from chatdesk.ui.theme import Theme
 from chatdesk.ui.transcript import TranscriptView
 
@@ -51,6 +52,7 @@ class HeldProvider:
     def __init__(self) -> None:
         self.runs: list[HeldRun] = []
         self.loads = 0
+        self.cancelled_loads = 0
 
     def start(self, request: Request, deliver: Deliver) -> HeldRun:
         self.runs.append(HeldRun(request, deliver))
@@ -59,7 +61,8 @@ class HeldProvider:
     def load(self, model: str | None) -> None:
         self.loads += 1
 
-    def cancel_load(self) -> None: ...
+    def cancel_load(self) -> None:
+        self.cancelled_loads += 1
 
     @property
     def last(self) -> HeldRun:
@@ -348,6 +351,50 @@ def test_a_model_that_cannot_be_loaded_is_explained_and_the_setting_goes_back(
     models.on_state(ModelState("failed", "other", error=error))
     assert person.settings.values.model.default == ""
     assert any("could not load" in text for text in person.toasts())
+
+
+def test_of_two_models_chosen_in_a_row_the_setting_goes_back_to_the_one_that_worked(
+    person: Person,
+) -> None:
+    models = person.desk.models
+    first, second = Path("/somewhere/first.gguf"), Path("/somewhere/second.gguf")
+    models.use(str(first), first)
+    models.use(str(second), second)  # before the first is loaded
+    models.on_state(ModelState("ready", "first", 1.0, path=first))
+    error = ModelError("llama.cpp could not load this model.", "Choose another.")
+    models.on_state(ModelState("failed", "second", error=error, path=second))
+    assert person.settings.values.model.default == ""
+    models.use(str(first), first)
+    models.on_state(ModelState("ready", "first", 1.0, path=first))
+    models.on_state(ModelState("failed", "first", error=error, path=first))  # much later
+    assert person.settings.values.model.default == str(first)
+
+
+def test_a_cancelled_load_is_no_error_and_the_setting_goes_back(person: Person) -> None:
+    models = person.desk.models
+    other = Path("/somewhere/other.gguf")
+    models.use(str(other), other)
+    models.on_state(ModelState("loading", "other", 0.3, path=other))
+    person.desk.commands.show_models()
+    dialog = person.window.findChild(ModelsDialog)
+    assert dialog is not None
+    dialog.cancel_requested.emit()
+    assert person.provider.cancelled_loads == 1
+    models.on_state(ModelState("failed", "other", error=LoadCancelled("Cancelled."), path=other))
+    assert person.settings.values.model.default == ""
+    assert not dialog.error.isVisible()
+    dialog.close()
+
+
+def test_a_model_chosen_in_the_window_answers_in_a_conversation_that_had_its_own(
+    person: Person,
+) -> None:
+    conversation = person.desk.session.new_conversation(model="Other")
+    person.desk.conversations.open(conversation.id)
+    assert person.send("Hello").request.model == "Other"
+    person.provider.last.finish("Hi")
+    person.desk.models.use("")  # what the settings say already
+    assert person.send("And now?").request.model is None
 
 
 def test_changed_settings_take_effect_at_once(person: Person) -> None:

@@ -42,13 +42,15 @@ _FACTS = (
 
 
 class Details(QFrame):
-    """use_requested and remove_requested are about the row shown."""
+    """use_requested, cancel_requested (of loading) and remove_requested are about the row shown."""
 
     use_requested = Signal()
+    cancel_requested = Signal()
     remove_requested = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._loading = False
         self.setProperty("card", True)
         column = QVBoxLayout(self)
         column.setContentsMargins(1, 1, 1, 1)
@@ -100,7 +102,7 @@ class Details(QFrame):
         self.use_button.setObjectName("useModelButton")
         self.use_button.setProperty("kind", "primary")
         self.use_button.setAutoDefault(False)
-        self.use_button.clicked.connect(self.use_requested)
+        self.use_button.clicked.connect(self._use_or_cancel)
         self.remove_button = QPushButton("Remove", self)
         self.remove_button.setObjectName("removeModelButton")
         self.remove_button.setProperty("kind", "quiet")
@@ -145,13 +147,23 @@ class Details(QFrame):
         self._trouble.set_text(trouble)
         self._set_buttons(row)
 
+    def _use_or_cancel(self) -> None:
+        if self._loading:
+            self.cancel_requested.emit()
+        else:
+            self.use_requested.emit()
+
     def _set_buttons(self, row: Row) -> None:
-        busy = row.in_use or row.loading is not None
-        self.use_button.setEnabled(not row.broken and not busy)
-        self.use_button.setText("In use" if row.in_use else "Use this model")
-        self.use_button.setToolTip(
-            "This model answers now" if row.in_use else "Load this model and answer with it (Enter)"
-        )
+        self._loading = row.loading is not None
+        busy = row.in_use or self._loading
+        text, tip = "Use this model", "Load this model and answer with it (Enter)"
+        if self._loading:
+            text, tip = "Cancel loading", "Go back to the model before it"
+        elif row.in_use:
+            text, tip = "In use", "This model answers now"
+        self.use_button.setEnabled(self._loading or not (row.broken or row.in_use))
+        self.use_button.setText(text)
+        self.use_button.setToolTip(tip)
         source = row.entry.source
         reasons = {
             "bundled": "This model belongs to Chatdesk and cannot be removed",

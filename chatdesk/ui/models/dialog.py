@@ -37,7 +37,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from chatdesk.errors import ChatdeskError
+from chatdesk.errors import ChatdeskError, LoadCancelled
 from chatdesk.library import Library, ModelInfo, check_chat, check_fits
 from chatdesk.paths import DataDir
 from chatdesk.settings import SettingsFile
@@ -68,10 +68,12 @@ class _Removed:
 class ModelsDialog(Dialog):
     """model_chosen(name): use this model of the library; "" is the one that came with Chatdesk.
 
-    library_changed: a model was added or removed. GUI thread only; open with open().
+    cancel_requested: loading is to be given up. library_changed: a model was added or removed. GUI
+    thread only; open with open().
     """
 
     model_chosen = Signal(str)
+    cancel_requested = Signal()
     library_changed = Signal()
 
     def __init__(
@@ -168,6 +170,7 @@ class ModelsDialog(Dialog):
         self.details = Details(self.theme, both)
         self.details.setMinimumWidth(248)
         self.details.use_requested.connect(self.choose)
+        self.details.cancel_requested.connect(self.cancel_requested)
         self.details.remove_requested.connect(self.remove)
         across.addWidget(self.details, 2)
         self._pages.addWidget(both)
@@ -208,12 +211,13 @@ class ModelsDialog(Dialog):
     def model_changed(self, state: ModelState) -> None:
         """Follow the engine: progress of loading, another model in use, a failure."""
         if state.kind == "loading" and state.path is not None:
+            self._wanted = self._wanted or state.path
             self.rows.set_state(self._current, (state.path, state.fraction))
             return
         if state.kind in ("ready", "none"):
             self._current = state.path if state.kind == "ready" else None
         self.rows.set_state(self._current)
-        if state.kind == "failed" and state.error is not None:
+        if state.error is not None and not isinstance(state.error, LoadCancelled):
             self.show_error(state.error)
 
     def show_error(self, error: ChatdeskError) -> None:

@@ -35,7 +35,7 @@ from chatdesk.ui.settings.section import Section
 from chatdesk.ui.theme import S3, S4, S5, S6, Theme
 
 if TYPE_CHECKING:
-    from chatdesk.library import Library
+    from chatdesk.library import BrokenModel, Library, ModelInfo
 
 _WIDEST_PAGE = 760  # pixels
 _GROUP_ICONS = {
@@ -215,15 +215,15 @@ class SettingsDialog(Dialog):
             job = self._background.run(self._library.list)
             job.done.connect(self._take_models)
 
-    def _take_models(self, models: list[object]) -> None:
-        from chatdesk.library import ModelInfo
+    def _take_models(self, models: list[ModelInfo | BrokenModel]) -> None:
+        from chatdesk.library import ModelInfo, reference
 
         found = []
         for model in models:
             if isinstance(model, ModelInfo):
                 bundled = model.source == "bundled"
                 text = f"{model.name} (comes with Chatdesk)" if bundled else model.name
-                found.append(Offer("" if bundled else model.name, text, str(model.path)))
+                found.append(Offer(reference(model, models), text, str(model.path)))
         for row in self.rows.values():
             if isinstance(row.editor, ModelEditor):
                 row.editor.set_models(found)

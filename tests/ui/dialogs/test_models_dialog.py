@@ -12,7 +12,7 @@ from PySide6.QtGui import QDropEvent
 from PySide6.QtWidgets import QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from chatdesk.errors import ModelError, NotFound
+from chatdesk.errors import LoadCancelled, ModelError, NotFound
 from chatdesk.library import BrokenModel, Fit, Library, ModelInfo
 from chatdesk.paths import DataDir
 from chatdesk.providers.llama import ModelState
@@ -329,6 +329,19 @@ def test_loading_is_followed(opened: Open) -> None:
     assert badges(dialog)["Qwen"] == "Loading 40%" and badges(dialog)["SmolLM2"] == "In use"
     dialog.model_changed(ModelState("ready", "Qwen", 1.0, path=QWEN.path))
     assert badges(dialog)["Qwen"] == "In use" and badges(dialog)["SmolLM2"] == ""
+
+
+def test_loading_can_be_cancelled_where_it_is_shown(opened: Open, qtbot: QtBot) -> None:
+    dialog = opened()
+    dialog.model_changed(ModelState("loading", "Qwen", 0.4, path=QWEN.path))
+    dialog.list.setCurrentIndex(dialog.rows.index_of(QWEN.path))
+    assert dialog.details.use_button.text() == "Cancel loading"
+    with qtbot.waitSignal(dialog.cancel_requested):
+        dialog.details.use_button.click()
+    cancelled = LoadCancelled("Loading Qwen was cancelled.")
+    dialog.model_changed(ModelState("failed", "Qwen", error=cancelled, path=QWEN.path))
+    assert dialog.details.use_button.text() == "Use this model"
+    assert not dialog.error.isVisible()
 
 
 def test_a_failed_load_is_told(opened: Open) -> None:
