@@ -138,3 +138,20 @@ def test_qt_survives_more_calls_than_its_broken_release_does(qapp: object) -> No
     for _ in range(20_000):
         thread.setObjectName("x")
     assert thread.objectName() == "x"
+
+
+def test_a_bug_that_one_event_causes_does_not_hold_back_the_others(
+    worker: ModelWorker, qtbot: QtBot
+) -> None:
+    events: list[Event] = []
+
+    def deliver(event: Event) -> None:
+        events.append(event)
+        if len(events) == 1:
+            raise ZeroDivisionError
+
+    with qtbot.captureExceptions() as exceptions:
+        WorkerProvider(worker).start(request("one two"), deliver)
+        qtbot.waitUntil(lambda: len(events) == 3)
+    assert [kind for kind, _, _ in exceptions] == [ZeroDivisionError]
+    assert events[-1] == Finished("stop")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from pytestqt.qtbot import QtBot
 from chatdesk.chat.events import Delta, Finished, Started
 from chatdesk.chat.messages import Message, Role, Status, Usage, new_id
 from chatdesk.chat.provider import Deliver, Request
-from chatdesk.errors import SettingsError, StoreError
+from chatdesk.errors import ModelError, SettingsError, StoreError
 from chatdesk.library import Library
 from chatdesk.paths import DataDir
+from chatdesk.providers.llama import ModelState
 from chatdesk.settings import SettingsFile
 from chatdesk.store import Conversations, Messages, State, Store, open_store
 from chatdesk.ui.controller.desk import Desk
@@ -359,8 +361,6 @@ def _reply(store: Store, conversation: str) -> Message:
         Message(new_id(), conversation, leaf, Role.USER, "From the terminal", 2e9)
     )
     reply = Message(new_id(), conversation, asked.id, Role.ASSISTANT, "", 2e9)
-    from dataclasses import replace
-
     return store.messages.begin_reply(replace(reply, status=Status.STREAMING))
 
 
@@ -375,8 +375,6 @@ def test_what_the_command_line_says_here_is_shown_while_the_draft_stays(
     assert person.shown() == ["One", "1", "From the terminal", "Hi"]
     person.type("ft")
     assert person.text == "my draft"
-    from dataclasses import replace
-
     terminal.messages.finish(replace(reply, content="Hi you", status=Status.COMPLETE))
     person.qtbot.waitUntil(lambda: person.shown()[-1] == "Hi you")  # nobody has to ask for it
     assert person.transcript.entries()[-1].status is Status.COMPLETE
@@ -450,3 +448,19 @@ def test_what_is_left_out_is_marked_at_the_next_start_too(person: Person) -> Non
     person.end()
     person.start()
     assert not any(entry.left_out for entry in person.transcript.entries())
+
+
+# -- the model -------------------------------------------------------------------------------------
+
+
+def test_of_several_models_chosen_in_a_row_the_last_that_worked_comes_back(person: Person) -> None:
+    models = person.desk.models
+    works = Path("/models/works.gguf")
+    models.use(str(works), works)
+    models.on_state(ModelState("ready", "works", 1.0, path=works))
+    models.use("/models/one.gguf", Path("/models/one.gguf"))
+    models.use("/models/two.gguf", Path("/models/two.gguf"))
+    models.on_state(ModelState("ready", "works", 1.0, path=works))  # it had just been loading
+    error = ModelError("llama.cpp could not load this model.", "Choose another.")
+    models.on_state(ModelState("failed", "two", error=error))
+    assert person.settings.values.model.default == str(works)
