@@ -189,9 +189,15 @@ class Chat:
     def _cut(self) -> None:
         """End a stream that was begun and is not at its end: its turn is kept as far as read."""
         current = self._current() if self._current is not None else None
-        self._current = None
         if current is not None:
-            current.close()
+            try:
+                current.close()
+            except ValueError as error:  # it is being read at this moment
+                raise UsageError(
+                    "This Chat is writing a reply for another thread.",
+                    "Use one Chat for each thread.",
+                ) from error
+        self._current = None
 
     def _request(self, prompt: str) -> Request:
         messages = [PromptMessage(Role.SYSTEM, self._system)] if self._system.strip() else []

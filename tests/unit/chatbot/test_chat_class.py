@@ -162,6 +162,26 @@ def test_a_stream_still_open_is_cut_by_the_next_message() -> None:
         assert list(stream) == []
 
 
+def test_another_thread_is_told_that_a_reply_is_being_written() -> None:
+    reading, go_on = threading.Event(), threading.Event()
+
+    def held(request: Request) -> Iterator[Line]:
+        reading.set()
+        go_on.wait(10)
+        yield "Done"
+
+    replies: list[str] = []
+    with ScriptedChat(held) as chat:
+        thread = threading.Thread(target=lambda: replies.append(chat.send("First")))
+        thread.start()
+        assert reading.wait(10)
+        with pytest.raises(UsageError, match="another thread"):
+            chat.send("Second")
+        go_on.set()
+        thread.join(10)
+        assert replies == ["Done"] and contents(chat) == ["First", "Done"]
+
+
 def test_a_failed_reply_leaves_no_trace() -> None:
     with ScriptedChat(["Half", ProviderError("It broke.")], ["Whole"]) as chat:
         with pytest.raises(ProviderError, match="It broke"):
