@@ -82,7 +82,7 @@ class Library:
         if looks_like_path and all(entry.name != name_or_path for entry in self.list()):
             raise NotFound(
                 f"There is no file {shown(path)} at that place.",
-                "Check the path.",
+                "Check the path, or choose another model.",
                 detail=str(path),
             )
         return self._by_name(name_or_path, loosely=True).path

@@ -113,7 +113,7 @@ def _load_weights(native: Backend, choice: ModelChoice, progress: Progress) -> i
             f"Loading {choice.name} was cancelled.", "Choose it again to load it.", retryable=True
         )
     raise ModelLoadError(
-        f"The model {choice.name} could not be loaded.",
+        f"The model file {choice.path.name} could not be loaded.",
         "The file may be damaged, too large for this computer's memory, or made for a newer "
         "Chatdesk. Download it again or choose another model.",
         retryable=True,
