@@ -370,6 +370,13 @@ def test_of_two_models_chosen_in_a_row_the_setting_goes_back_to_the_one_that_wor
     assert person.settings.values.model.default == str(first)
 
 
+def test_a_chosen_model_is_judged_by_what_the_command_line_just_set(person: Person) -> None:
+    SettingsFile(person.data.settings).set("model.chat_format", "chatml")
+    person.desk.models.add(["/somewhere/notes.txt"])
+    assert person.settings.values.model.chat_format == "chatml"
+    person.desk.models.close()
+
+
 def test_a_cancelled_load_is_no_error_and_the_setting_goes_back(person: Person) -> None:
     models = person.desk.models
     other = Path("/somewhere/other.gguf")

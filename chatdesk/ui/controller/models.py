@@ -94,10 +94,12 @@ class Models(QObject):
 
     def choose(self, name: str) -> None:
         """Use a model of the library or a file ("" is the bundled one)."""
+        self._settings.reload_if_changed()  # the command line may have set a chat format for it
         self._tasks.start(self._choose(name))
 
     def add(self, files: Sequence[str]) -> None:
         """Add model files to the library where they lie and use the last one."""
+        self._settings.reload_if_changed()
         models = [file for file in files if file.lower().endswith(".gguf")]
         if not models:
             self._show_error(
