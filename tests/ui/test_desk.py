@@ -370,6 +370,15 @@ def test_of_two_models_chosen_in_a_row_the_setting_goes_back_to_the_one_that_wor
     assert person.settings.values.model.default == str(first)
 
 
+def test_started_with_a_file_that_is_no_model_the_usual_one_is_loaded(person: Person) -> None:
+    assert person.provider.loads == 0
+    person.desk.models.add(["/somewhere/notes.txt"])
+    assert person.provider.loads == 1
+    person.desk.models.on_state(ModelState("ready", "SmolLM2", 1.0))
+    person.desk.models.add(["/somewhere/notes.txt"])
+    assert person.provider.loads == 1
+
+
 def test_a_chosen_model_is_judged_by_what_the_command_line_just_set(person: Person) -> None:
     SettingsFile(person.data.settings).set("model.chat_format", "chatml")
     person.desk.models.add(["/somewhere/notes.txt"])

@@ -105,6 +105,7 @@ class Models(QObject):
             self._show_error(
                 ModelError("This is not a model file.", "Drop a file whose name ends in .gguf.")
             )
+            self._load_any()
             return
         self._tasks.start(self._add(models))
 
@@ -166,11 +167,20 @@ class Models(QObject):
 
     async def _add(self, files: Sequence[str]) -> None:
         name, path = "", None
-        for file in files:
-            # Looked at before it is added: a file that cannot be used does not enter the list.
-            await self._tasks.in_thread(partial(self._check, file))
-            name, path = await self._tasks.in_thread(partial(self._added, Path(file)))
+        try:
+            for file in files:
+                # Looked at before it is added: a file that cannot be used does not enter the list.
+                await self._tasks.in_thread(partial(self._check, file))
+                name, path = await self._tasks.in_thread(partial(self._added, Path(file)))
+        except ChatdeskError:
+            self._load_any()
+            raise
         self.use(name, path)
+
+    def _load_any(self) -> None:
+        """Where Chatdesk was started with a file that cannot be used: load the usual model."""
+        if self._state.kind == "none":
+            self.load()
 
     def _added(self, file: Path) -> tuple[str, Path]:
         """Add a file; returns how the settings name it, and where it is listed."""
