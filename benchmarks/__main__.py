@@ -39,7 +39,10 @@ def run(suites: list[str]) -> list[dict[str, Any]]:
     for suite in suites:
         for module in SUITES[suite]:
             print(f"{module} ...", file=sys.stderr, flush=True)
-            rows.extend(importlib.import_module(module).rows())
+            found = importlib.import_module(module).rows()
+            for row in found:  # as they come: a run of everything takes many minutes
+                print(f"  {row['name']}: {show(row['value'])} {row['unit']}", file=sys.stderr)
+            rows.extend(found)
     return rows
 
 
