@@ -13,50 +13,52 @@ import pytest
 
 from chatdesk.errors import ModelLoadError
 from chatdesk.providers.llama import ModelChoice, ModelParameters
+from chatdesk.providers.llama.backend import SPINS
 from chatdesk.providers.llama.model import LlamaModel
 
 LOAD = (
     "import os\n"
     "from chatdesk.providers.llama.backend import backend\n"
     "backend()\n"
-    "print(os.environ.get('OMP_WAIT_POLICY'))\n"
+    "print(os.environ.get('GOMP_SPINCOUNT'))\n"
 )
 
 
 def _load(**environment: str) -> subprocess.CompletedProcess[str]:
-    inherited = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    own = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    inherited = {k: v for k, v in os.environ.items() if k not in own}
     return subprocess.run(
         [sys.executable, "-c", LOAD],
-        env=inherited | {"OMP_DISPLAY_ENV": "true"} | environment,
+        env=inherited | {"OMP_DISPLAY_ENV": "verbose"} | environment,
         capture_output=True,
         text=True,
         check=True,
     )
 
 
-def _policy(run: subprocess.CompletedProcess[str]) -> str:
-    shown = [line for line in run.stderr.splitlines() if "OMP_WAIT_POLICY" in line]
+def _spins(run: subprocess.CompletedProcess[str]) -> str:
+    shown = [line for line in run.stderr.splitlines() if "GOMP_SPINCOUNT" in line]
     if not shown:
-        pytest.skip("llama.cpp was built without OpenMP")
-    return shown[0].partition("=")[2].strip(" '").lower()
+        pytest.skip("llama.cpp was built without GNU's OpenMP")
+    return shown[0].partition("=")[2].strip(" '")
 
 
-def test_the_models_threads_sleep_while_they_wait_for_each_other() -> None:
+def test_the_models_threads_wait_a_moment_for_each_other_and_then_sleep() -> None:
     run = _load()
-    assert _policy(run) == "passive"
+    assert _spins(run) == SPINS
     assert run.stdout.strip() == "None", "programs started by Chatdesk must not inherit it"
 
 
 def test_a_wait_policy_of_the_persons_own_stays() -> None:
-    run = _load(OMP_WAIT_POLICY="active")
-    assert _policy(run) == "active"
-    assert run.stdout.strip() == "active"
+    assert _spins(_load(GOMP_SPINCOUNT="77")) == "77"
+    assert _spins(_load(OMP_WAIT_POLICY="passive")) == "0"
 
 
 LOAD_MODEL = """
 import logging, sys
 from pathlib import Path
 from chatdesk.providers.llama import ModelChoice, ModelParameters
+from chatdesk.providers.llama.backend import SPINS
 from chatdesk.providers.llama.model import LlamaModel
 logging.basicConfig(level=logging.DEBUG, format="%(name)s:%(levelname)s:%(message)s")
 parameters = ModelParameters(context_size=64, threads=1, gpu_layers=0)
