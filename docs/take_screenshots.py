@@ -72,10 +72,6 @@ async def take(program: Program) -> None:
     desk.commands.show_settings()
     await picture(dialog(), "settings")
     dialog().close()
-    desk.commands.show_models()
-    await asyncio.sleep(1.0)
-    await picture(dialog(), "models")
-    dialog().close()
     program.close()
 
 
