@@ -68,5 +68,13 @@ class ProviderError(ChatdeskError):
     """A reply could not be produced."""
 
 
+class ReplyInterrupted(ProviderError):
+    """The reply was cut after its first words: they are kept, and it can be continued or retried."""
+
+
+class KeyringError(ChatdeskError):
+    """The operating system's keyring cannot be used now. Subclasses stand in credentials/."""
+
+
 class Busy(ChatdeskError):
     """The conversation already has a reply being written."""

@@ -40,6 +40,7 @@ class Usage:
     completion_tokens: int | None = None
     first_token_ms: float | None = None  # from the start of the run to the first token
     tokens_per_second: float | None = None  # completion tokens over generation time
+    estimated: bool = False  # the counts are estimates: the provider did not tell them
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -48,6 +49,7 @@ class Usage:
             "completion_tokens": self.completion_tokens,
             "first_token_ms": self.first_token_ms,
             "tokens_per_second": self.tokens_per_second,
+            "estimated": self.estimated,
         }
 
 
@@ -57,7 +59,8 @@ class Message:
 
     created_at is Unix time in seconds (UTC). error is the worded error of a failed reply.
     finish_reason is "stop", "length" or "" (see events.Finished). order rises in the order in which
-    messages were made; siblings are sorted by it.
+    messages were made; siblings are sorted by it. model: the display name of the model that wrote
+    it; provider: the name of the provider it ran at, None where it ran in Chatdesk itself.
     """
 
     id: str
@@ -73,6 +76,7 @@ class Message:
     usage: Usage | None = None
     error: str | None = None
     finish_reason: str = ""
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
