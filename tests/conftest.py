@@ -22,6 +22,8 @@ from typing import Any
 
 import hypothesis
 import pytest
+import real_servers
+from real_servers import RealServer
 
 # Before anything imports Qt. The e2e tests start processes of their own on a display of their own.
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
@@ -69,6 +71,30 @@ def _home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 def data_path() -> Path:
     """Where this test's data directory is; it does not exist yet."""
     return Path(os.environ["CHATDESK_DATA_DIR"])
+
+
+# -- servers of models -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def llama_cpp_python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
+    """llama-cpp-python's OpenAI-compatible server, a process of its own (see real_servers)."""
+    with real_servers.llama_cpp_python(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def llama_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealServer]:
+    """llama.cpp's own server, a process of its own (see real_servers)."""
+    with real_servers.llama_server(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture(params=["llama_cpp_python", "llama_server"])
+def any_server(request: pytest.FixtureRequest) -> RealServer:
+    """Each of the real servers."""
+    server: RealServer = request.getfixturevalue(request.param)
+    return server
 
 
 # -- the network -----------------------------------------------------------------------------------
