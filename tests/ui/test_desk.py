@@ -2,152 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QLineEdit
-from pytestqt.qtbot import QtBot
+from PySide6.QtWidgets import QLineEdit
 
-from chatdesk.chat.events import Delta, Failed, Finished, PromptProgress, Started, Waiting
-from chatdesk.chat.messages import Status, Usage
-from chatdesk.chat.provider import Deliver, Request
+from chatdesk.chat.events import Failed, Finished, PromptProgress, Started, Waiting
+from chatdesk.chat.messages import Status
 from chatdesk.errors import LoadCancelled, ModelError, ProviderError
-from chatdesk.library import Library
-from chatdesk.paths import DataDir
 from chatdesk.providers.llama import ModelState
 from chatdesk.settings import SettingsFile
 from chatdesk.store import open_store
-from chatdesk.ui.controller.desk import Desk
-from chatdesk.ui.main_window import MainWindow
 from chatdesk.ui.models import ModelsDialog
-from chatdesk.ui.theme import Theme
-from chatdesk.ui.transcript import TranscriptView
 
-
-class HeldRun:
-    def __init__(self, request: Request, deliver: Deliver) -> None:
-        self.id = request.run_id
-        self.request = request
-        self.deliver = deliver
-        self.cancelled = False
-
-    def cancel(self) -> None:
-        self.cancelled = True
-
-    def say(self, text: str) -> None:
-        self.deliver(Delta("text", text))
-
-    def finish(self, text: str = "") -> None:
-        if text:
-            self.say(text)
-        self.deliver(Finished("stop", Usage(10, 0, 5, 200.0, 41.0)))
-
-
-class HeldProvider:
-    """A provider, and an engine as far as the window asks for one."""
-
-    def __init__(self) -> None:
-        self.runs: list[HeldRun] = []
-        self.loads = 0
-        self.cancelled_loads = 0
-
-    def start(self, request: Request, deliver: Deliver) -> HeldRun:
-        self.runs.append(HeldRun(request, deliver))
-        return self.runs[-1]
-
-    def load(self, model: str | None) -> None:
-        self.loads += 1
-
-    def cancel_load(self) -> None:
-        self.cancelled_loads += 1
-
-    @property
-    def last(self) -> HeldRun:
-        return self.runs[-1]
-
-
-class Person:
-    """One window; start() again after end() is the next start of the application."""
-
-    def __init__(self, folder: Path, qtbot: QtBot) -> None:
-        self.data = DataDir(folder)
-        self.data.create()
-        self.qtbot = qtbot
-        self.start()
-
-    def start(self) -> None:
-        application = QApplication.instance()
-        assert isinstance(application, QApplication)
-        self.provider = HeldProvider()
-        self.store = open_store(self.data)
-        self.settings = SettingsFile(self.data.settings)
-        self.theme = Theme()
-        self.theme.apply(application)
-        self.transcript = TranscriptView(self.theme)
-        self.window = MainWindow(self.theme, self.transcript)
-        self.desk = Desk(
-            self.window,
-            self.transcript,
-            self.theme,
-            self.data,
-            self.settings,
-            self.store,
-            Library(self.data),
-            self.provider,  # type: ignore[arg-type]
-            self.provider,
-        )
-        self.desk.start()
-        self.window.show()
-        self.qtbot.waitExposed(self.window)
-
-    def end(self) -> None:
-        self.window.close()
-        self.desk.close()
-        self.store.close()
-        self.window.deleteLater()
-        QApplication.processEvents()
-
-    def type(self, text: str) -> None:
-        field = self.window.composer.focusProxy() or self.window.composer
-        self.qtbot.keyClicks(field, text)
-
-    def key(self, key: Qt.Key) -> None:
-        field = self.window.composer.focusProxy() or self.window.composer
-        self.qtbot.keyClick(field, key)
-
-    def send(self, text: str) -> HeldRun:
-        self.type(text)
-        self.key(Qt.Key.Key_Return)
-        return self.provider.last
-
-    def shown(self) -> list[str]:
-        """The texts of the transcript's messages."""
-        return [self.transcript.text_of(entry.id) for entry in self.transcript.entries()]
-
-    def toasts(self) -> list[str]:
-        return self.window.toasts.texts
-
-    @property
-    def current(self) -> str:
-        current = self.desk.conversations.current
-        assert current is not None
-        return current
-
-
-@pytest.fixture
-def person(tmp_path: Path, qtbot: QtBot) -> Iterator[Person]:
-    person = Person(tmp_path / "data", qtbot)
-    yield person
-    person.end()
+if TYPE_CHECKING:
+    from tests.ui.conftest import Person
+else:
+    Person = Any
 
 
 def test_the_first_start_shows_the_welcome_and_takes_keys(person: Person) -> None:
     assert person.window.welcome_shown
-    run = person.send("Hello")
+    person.type("Hello")
+    person.key(Qt.Key.Key_Return)
     assert not person.window.welcome_shown
+    run = person.provider.last
     assert [m.content for m in run.request.messages] == ["Hello"]
     assert person.shown() == ["Hello", ""]
 
@@ -269,7 +150,7 @@ def test_a_message_that_cannot_be_sent_stays_in_the_composer(person: Person) -> 
     person.send("Hello").say("1")
     person.window.composer.submitted.emit("Too early")
     assert person.window.composer.text == "Too early"
-    assert any("still being written" in text for text in person.toasts())
+    assert "still being written" in person.toasts
 
 
 def test_deleting_a_message_can_be_undone(person: Person) -> None:
@@ -350,7 +231,7 @@ def test_a_model_that_cannot_be_loaded_is_explained_and_the_setting_goes_back(
     error = ModelError("llama.cpp could not load this model.", "Choose another.")
     models.on_state(ModelState("failed", "other", error=error))
     assert person.settings.values.model.default == ""
-    assert any("could not load" in text for text in person.toasts())
+    assert "could not load" in person.toasts
 
 
 def test_of_two_models_chosen_in_a_row_the_setting_goes_back_to_the_one_that_worked(
@@ -511,8 +392,8 @@ def test_what_needs_a_saved_conversation_is_not_offered_for_a_new_one(person: Pe
 def test_what_was_wrong_with_the_model_is_no_longer_told_once_it_is_ready(person: Person) -> None:
     error = ModelError("There is no chat format named nonsense.", "Choose another.")
     person.desk.models.on_state(ModelState("failed", "SmolLM2", error=error))
-    assert any("nonsense" in text for text in person.toasts())
+    assert "nonsense" in person.toasts
     person.desk.models.on_state(ModelState("loading", "SmolLM2", 0.5))
-    assert person.toasts()
+    assert person.toasts
     person.desk.models.on_state(ModelState("ready", "SmolLM2", 1.0, context_window=2048))
-    assert not person.toasts()
+    assert not person.toasts

@@ -5,137 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from PySide6.QtWidgets import QApplication, QPlainTextEdit
-from pytestqt.qtbot import QtBot
+from PySide6.QtWidgets import QPlainTextEdit
 
-from chatdesk.chat.events import Delta, Finished, Started
-from chatdesk.chat.messages import Message, Role, Status, Usage, new_id
-from chatdesk.chat.provider import Deliver, Request
+from chatdesk.chat.events import Started
+from chatdesk.chat.messages import Message, Role, Status, new_id
 from chatdesk.errors import ModelError, SettingsError, StoreError
-from chatdesk.library import Library
-from chatdesk.paths import DataDir
 from chatdesk.providers.llama import ModelState
 from chatdesk.settings import SettingsFile
 from chatdesk.store import Conversations, Messages, State, Store, open_store
-from chatdesk.ui.controller.desk import Desk
 from chatdesk.ui.conversation_settings import ConversationSettings
-from chatdesk.ui.main_window import MainWindow
-from chatdesk.ui.theme import Theme
-from chatdesk.ui.transcript import TranscriptView
 
 FULL = StoreError("The disk is full.", "Free some space.")
+
+if TYPE_CHECKING:
+    from tests.ui.conftest import Person
+else:
+    Person = Any
 
 
 def refuse(*_: object, **__: object) -> None:
     raise FULL
-
-
-class Run:
-    def __init__(self, request: Request, deliver: Deliver) -> None:
-        self.id = request.run_id
-        self.request = request
-        self.deliver = deliver
-
-    def cancel(self) -> None: ...
-
-    def say(self, text: str) -> None:
-        self.deliver(Delta("text", text))
-
-    def finish(self, text: str) -> None:
-        self.say(text)
-        self.deliver(Finished("stop", Usage(10, 0, 5, 200.0, 41.0)))
-
-
-class Engine:
-    def __init__(self) -> None:
-        self.runs: list[Run] = []
-
-    def start(self, request: Request, deliver: Deliver) -> Run:
-        self.runs.append(Run(request, deliver))
-        return self.runs[-1]
-
-    def load(self, model: str | None) -> None: ...
-
-    def cancel_load(self) -> None: ...
-
-
-class Person:
-    """One window; start() again after end() is the next start of the application."""
-
-    def __init__(self, folder: Path, qtbot: QtBot) -> None:
-        self.data = DataDir(folder)
-        self.data.create()
-        self.qtbot = qtbot
-        self.start()
-
-    def start(self) -> None:
-        application = QApplication.instance()
-        assert isinstance(application, QApplication)
-        self.engine = Engine()
-        self.store = open_store(self.data)
-        self.settings = SettingsFile(self.data.settings)
-        theme = Theme()
-        theme.apply(application)
-        self.transcript = TranscriptView(theme)
-        self.window = MainWindow(theme, self.transcript)
-        self.desk = Desk(
-            self.window,
-            self.transcript,
-            theme,
-            self.data,
-            self.settings,
-            self.store,
-            Library(self.data),
-            self.engine,  # type: ignore[arg-type]
-            self.engine,
-        )
-        self.desk.start()
-        self.window.show()
-        self.qtbot.waitExposed(self.window)
-
-    def end(self) -> None:
-        self.window.close()
-        self.desk.close()
-        self.store.close()
-        self.window.deleteLater()
-        QApplication.processEvents()
-
-    def type(self, text: str) -> None:
-        self.qtbot.keyClicks(self.window.composer.field, text)
-
-    def send(self, text: str) -> Run:
-        self.window.composer.field.set_text(text)
-        self.window.composer.send_button.click()
-        return self.engine.runs[-1]
-
-    def shown(self) -> list[str]:
-        return [self.transcript.text_of(entry.id) for entry in self.transcript.entries()]
-
-    def act(self, index: int, action: str) -> None:
-        self.transcript.action_requested.emit(self.transcript.entries()[index].id, action)
-
-    @property
-    def text(self) -> str:
-        return self.window.composer.text
-
-    @property
-    def toasts(self) -> str:
-        return " | ".join(self.window.toasts.texts)
-
-    @property
-    def current(self) -> str:
-        current = self.desk.conversations.current
-        assert current is not None
-        return current
-
-
-@pytest.fixture
-def person(tmp_path: Path, qtbot: QtBot) -> Iterator[Person]:
-    person = Person(tmp_path / "data", qtbot)
-    yield person
-    person.end()
 
 
 @pytest.fixture
@@ -212,7 +104,7 @@ def test_an_edit_outlives_another_conversation_and_the_end_of_the_program(person
     person.start()
     assert person.text == "Hello, you there"
     person.window.composer.send_button.click()
-    person.engine.runs[-1].finish("2")
+    person.provider.last.finish("2")
     assert person.shown() == ["Hello, you there", "2"]
     assert person.text == "my draft"
     person.desk.conversations.new()
@@ -339,7 +231,7 @@ def test_the_program_ends_even_where_nothing_can_be_saved(
 def test_a_reply_grows_unseen_while_another_variant_is_shown(person: Person) -> None:
     person.send("Hello").finish("First")
     person.act(1, "regenerate")
-    run = person.engine.runs[-1]
+    run = person.provider.last
     run.say("Sec")
     conversation = person.current
     first = person.desk.session.tree(conversation).siblings(person.transcript.entries()[1].id)[0]
