@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from chatdesk.chat.events import Delta, Event, Finished
 from chatdesk.chat.messages import Role
 from chatdesk.chat.provider import Deliver, PromptMessage, Request
-from chatdesk.ui.bridge import ModelWorker, WorkerProvider
+from chatdesk.ui.bridge import CarriedProvider, ModelWorker, WorkerProvider
 
 
 class EchoRun:
@@ -155,3 +155,49 @@ def test_a_bug_that_one_event_causes_does_not_hold_back_the_others(
         qtbot.waitUntil(lambda: len(events) == 3)
     assert [kind for kind, _, _ in exceptions] == [ZeroDivisionError]
     assert events[-1] == Finished("stop")
+
+
+class OwnThreads:
+    """A provider that delivers from a thread for each reply, as one with a loop of its own."""
+
+    def __init__(self) -> None:
+        self.threads: list[threading.Thread] = []
+
+    def start(self, request: Request, deliver: Deliver) -> EchoRun:
+        def answer() -> None:
+            for word in request.messages[-1].content.split():
+                deliver(Delta("text", word))
+            deliver(Finished("stop"))
+
+        thread = threading.Thread(target=answer)
+        self.threads.append(thread)
+        thread.start()
+        return EchoRun(request.run_id)
+
+
+def test_replies_of_a_provider_with_its_own_thread_arrive_in_the_gui_thread(
+    qapp: object, qtbot: QtBot
+) -> None:
+    provider = CarriedProvider(OwnThreads())
+    heard: list[tuple[Event, QThread]] = []
+    provider.start(request("one two"), lambda event: heard.append((event, QThread.currentThread())))
+    assert heard == []
+    qtbot.waitUntil(lambda: len(heard) == 3)
+    assert [event for event, _ in heard] == [
+        Delta("text", "one"),
+        Delta("text", "two"),
+        Finished("stop"),
+    ]
+    assert {thread for _, thread in heard} == {QThread.currentThread()}
+
+
+def test_a_closed_carrier_delivers_nothing_more(qapp: object) -> None:
+    own = OwnThreads()
+    provider = CarriedProvider(own)
+    heard: list[Event] = []
+    provider.start(request("one two"), heard.append)
+    provider.close()
+    for thread in own.threads:
+        thread.join()
+    qapp.processEvents()  # type: ignore[attr-defined]
+    assert heard == []
