@@ -1,8 +1,8 @@
 """Real servers on this computer: two other programs that serve SmolLM2 as people serve models.
 
 `llama_cpp_python()` is llama-cpp-python's own OpenAI-compatible server: one reply at a time, which
-it cuts short when the next request comes; no word about tokens, whatever is asked; any model name is
-taken for the first model, except `MISSING`, which it lists and cannot load. `llama_server()` is
+it cuts short when the next request comes; no word about tokens, whatever is asked; any model name
+is taken for the first model, except `MISSING`, which it lists and cannot load. `llama_server()` is
 llama.cpp's own: several replies at once, usage, the context size in the list of models.
 
 Each is a process of its own on a free port of 127.0.0.1, with one thread and a key that stands in

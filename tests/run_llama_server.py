@@ -1,7 +1,7 @@
 """Runs llama.cpp's own HTTP server, from the package xllamacpp, until it is killed.
 
-run_llama_server.py MODEL_FILE ALIAS CONTEXT SLOTS, the key in LLAMA_API_KEY. It takes a free port of
-127.0.0.1 and writes its address.
+run_llama_server.py MODEL_FILE ALIAS CONTEXT SLOTS, the key in LLAMA_API_KEY. It takes a free port
+of 127.0.0.1 and writes its address.
 """
 
 from __future__ import annotations
