@@ -1,0 +1,25 @@
+"""The remote providers a person has set up: which there are, where they are, what they may be told.
+
+Kept in providers.json of the data directory, which never holds a key: keys are in the operating
+system's keyring (credentials/), bound to the provider's origin. Nothing here talks to a server.
+"""
+
+from __future__ import annotations
+
+from chatdesk.providers.profiles.accounts import Accounts
+from chatdesk.providers.profiles.file import Profiles
+from chatdesk.providers.profiles.names import RemoteName, split
+from chatdesk.providers.profiles.presets import PRESETS, Continuing, Preset
+from chatdesk.providers.profiles.profile import TEMPLATES, Profile
+
+__all__ = [
+    "PRESETS",
+    "TEMPLATES",
+    "Accounts",
+    "Continuing",
+    "Preset",
+    "Profile",
+    "Profiles",
+    "RemoteName",
+    "split",
+]
