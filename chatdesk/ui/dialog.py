@@ -9,7 +9,15 @@ from __future__ import annotations
 from typing import Literal
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import (
+    QAccessible,
+    QAccessibleAnnouncementEvent,
+    QColor,
+    QGuiApplication,
+    QPainter,
+    QPaintEvent,
+    QPen,
+)
 from PySide6.QtWidgets import (
     QDialog,
     QFrame,
@@ -25,7 +33,15 @@ from PySide6.QtWidgets import (
 from chatdesk.ui.icons import icon, pixmap
 from chatdesk.ui.theme import ICON, RADIUS_SMALL, S2, S3, S4, S5, S6, Theme, mix
 
-Tone = Literal["info", "warning", "danger"]
+Tone = Literal["info", "done", "warning", "danger", "remote"]
+# The icon of each tone, and the token of its colour.
+_TONES: dict[Tone, tuple[str, str]] = {
+    "info": ("info", "accent"),
+    "done": ("check", "accent"),
+    "warning": ("warning", "warning"),
+    "danger": ("warning", "danger"),
+    "remote": ("cloud", "remote"),
+}
 
 
 class Dialog(QDialog):
@@ -142,16 +158,23 @@ class Notice(QFrame):
     def text(self) -> str:
         return self.label.text()
 
+    @property
+    def tone(self) -> Tone:
+        return self._tone
+
+    def set_tone(self, tone: Tone) -> None:
+        """Say it in another tone from now on."""
+        self._tone = tone
+        self._refresh()
+
     def _dismiss(self) -> None:
         self.hide()
         self.dismissed.emit()
 
     def _refresh(self) -> None:
         tokens = self._theme.tokens
-        self._ink = {"info": tokens.accent, "warning": tokens.warning, "danger": tokens.danger}[
-            self._tone
-        ]
-        name = "info" if self._tone == "info" else "warning"
+        name, ink = _TONES[self._tone]
+        self._ink: QColor = getattr(tokens, ink)
         self._mark.setPixmap(pixmap(name, self._ink, ICON, self.devicePixelRatioF()))
         if self._close is not None:
             self._close.setIcon(icon("close", self._theme))
@@ -264,3 +287,11 @@ def tool_button(
     button.setAccessibleName(name)
     button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     return button
+
+
+def announce(widget: QWidget, text: str, *, urgent: bool = False) -> None:
+    """Let a screen reader say what just changed on the screen; urgent interrupts it."""
+    event = QAccessibleAnnouncementEvent(widget, text)
+    polite = QAccessible.AnnouncementPoliteness
+    event.setPoliteness(polite.Assertive if urgent else polite.Polite)
+    QAccessible.updateAccessibility(event)

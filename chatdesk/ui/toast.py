@@ -22,8 +22,6 @@ from PySide6.QtCore import (
     Signal,
 )
 from PySide6.QtGui import (
-    QAccessible,
-    QAccessibleAnnouncementEvent,
     QEnterEvent,
     QFontMetrics,
     QKeyEvent,
@@ -33,6 +31,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QGraphicsOpacityEffect, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from chatdesk.ui.controls import Button, hint, ring
+from chatdesk.ui.dialog import announce
 from chatdesk.ui.icons import pixmap
 from chatdesk.ui.theme import ICON, RADIUS, RADIUS_SMALL, S1, S2, S3, S4, TARGET, Theme
 
@@ -87,7 +86,7 @@ class Toasts(QWidget):
         self.raise_()
         self._arrange()
         toast.appear()
-        self._announce(text, kind)
+        announce(self, text, urgent=kind == "error")
         return toast
 
     def act(self) -> bool:
@@ -118,12 +117,6 @@ class Toasts(QWidget):
     def texts(self) -> list[str]:
         """What is being said now, oldest first."""
         return [toast.text for toast in self._shown]
-
-    def _announce(self, text: str, kind: ToastKind) -> None:
-        event = QAccessibleAnnouncementEvent(self, text)
-        polite = QAccessible.AnnouncementPoliteness
-        event.setPoliteness(polite.Assertive if kind == "error" else polite.Polite)
-        QAccessible.updateAccessibility(event)
 
     def _ended(self, toast: Toast) -> None:
         self._remove(toast)

@@ -23,7 +23,9 @@ from chatdesk.ui.settings.editor import Editor
 from chatdesk.ui.theme import S1
 
 
-class _Combo(QComboBox):
+class Combo(QComboBox):
+    """A combo box that elides its text, keeps its width and is not changed by scrolling past."""
+
     def __init__(self) -> None:
         super().__init__()
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -54,7 +56,7 @@ class _Combo(QComboBox):
 
 class ChoiceEditor(Editor):
     def __init__(self, option: Option, parent: QWidget | None = None) -> None:
-        self._combo = _Combo()
+        self._combo = Combo()
         super().__init__(option, self._combo, parent)
         for value, text in zip(option.choices, option.choice_labels, strict=True):
             self._combo.addItem(text, value)
@@ -85,7 +87,7 @@ class ModelEditor(Editor):
     browse = Signal()
 
     def __init__(self, option: Option, parent: QWidget | None = None) -> None:
-        self._combo = _Combo()
+        self._combo = Combo()
         super().__init__(option, self._combo, parent)
         self._models: list[Offer] = []
         self._value = ""

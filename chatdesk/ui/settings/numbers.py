@@ -24,7 +24,7 @@ from chatdesk.ui.theme import S2
 Verdict = tuple[QValidator.State, str, int]
 
 
-class _WholeSpin(QSpinBox):
+class WholeSpin(QSpinBox):
     """Takes numbers out of bounds while they are typed, so that the error can be told."""
 
     def number(self, text: str) -> float | None:
@@ -39,7 +39,7 @@ class _WholeSpin(QSpinBox):
 
 
 class _RealSpin(QDoubleSpinBox):
-    """As _WholeSpin, for numbers with a fraction."""
+    """As WholeSpin, for numbers with a fraction."""
 
     def number(self, text: str) -> float | None:
         found, ok = self.locale().toDouble(text.strip())
@@ -67,9 +67,9 @@ class NumberEditor(Editor):
         self._whole = option.kind == "int"
         self._none = option.optional
         self._wrong = False
-        self._spin: _WholeSpin | _RealSpin
+        self._spin: WholeSpin | _RealSpin
         if self._whole:
-            whole = _WholeSpin()
+            whole = WholeSpin()
             # None is one step below the smallest number.
             whole.setRange(int(low) - (1 if option.optional else 0), int(high))
             whole.setSingleStep(int(option.step or 1))

@@ -47,7 +47,7 @@ class TextEditor(Editor):
             self.edited.emit(self._shown)
 
 
-class _Lines(QPlainTextEdit):
+class Lines(QPlainTextEdit):
     """A text field of some lines that Tab leaves and that tells when it is left."""
 
     left = Signal()
@@ -84,7 +84,7 @@ class MultilineEditor(Editor):
     lines = 5
 
     def __init__(self, option: Option, parent: QWidget | None = None) -> None:
-        self._text = _Lines(self.lines)
+        self._text = Lines(self.lines)
         super().__init__(option, self._text, parent)
         self._shown: Any = None
         self._dirty = False  # Qt may give a text back with other blanks: only typing changes it
