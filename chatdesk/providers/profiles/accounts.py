@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from chatdesk.credentials.secret import Secret
 from chatdesk.errors import KeyringError, UsageError
 from chatdesk.providers.profiles.file import Profiles
 from chatdesk.providers.profiles.profile import Profile
 
 if TYPE_CHECKING:
-    from chatdesk.credentials import Keys, Secret
+    from chatdesk.credentials import Keys
 
 
 class Accounts:
@@ -100,8 +101,6 @@ class Accounts:
         self.profiles.remove(profile.id)
 
     def _from_environment(self, profile: Profile) -> Secret | None:
-        from chatdesk.credentials import Secret
-
         variable = profile.preset.variable
         text = self._environment.get(variable, "") if variable else ""
         if not profile.use_environment or not text.strip():

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from chatdesk.credentials.origin import Origin
 from chatdesk.errors import ChatdeskError, NotFound, UsageError
 from chatdesk.providers.profiles.profile import Profile, checked
 
@@ -63,8 +64,6 @@ _NO_ENTRY = UsageError("It is not written as a provider.")
 
 
 def _profile(entry: Any) -> Profile:
-    from chatdesk.credentials import Origin
-
     if not isinstance(entry, Mapping):
         raise _NO_ENTRY
     identity = _get(entry, "id", str, "")
