@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from chatdesk.chat.events import Delta, Event, Finished, FinishReason, PromptProgress
 from chatdesk.chat.messages import SamplingParameters, Usage
 from chatdesk.chat.reasoning import ReasoningSplitter
+from chatdesk.chat.stops import StopMatcher
 from chatdesk.providers.llama.backend import CancelFlag
 from chatdesk.providers.llama.cache import ReplyMemory
 from chatdesk.providers.llama.evaluation import Cancelled, Evaluator
 from chatdesk.providers.llama.model import LlamaModel
 from chatdesk.providers.llama.prompt import Prompt
 from chatdesk.providers.llama.sampler import Sampler
-from chatdesk.providers.llama.stops import StopMatcher
 from chatdesk.providers.llama.tokens import Utf8Stream
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatdesk.providers.llama.stops import StopMatcher
+from chatdesk.chat.stops import StopMatcher
 
 SHORT = st.text("ab", max_size=24)
 STOPS = st.lists(st.text("ab", min_size=1, max_size=4), max_size=3)
