@@ -20,7 +20,7 @@ LONGEST_VALUE = 2_000
 LARGEST_CONTEXT = 100_000_000
 
 # The prompt templates of TGI's native API; "" is chosen by it ("plain").
-TEMPLATES = ("plain", "chatml", "llama2", "llama3", "mistral", "falcon")
+TEMPLATES = ("plain", "chatml", "llama-2", "llama-3", "mistral", "falcon")
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a header's name (RFC 9110, 5.6.2)
 _SECRET = re.compile(r"auth|cookie|token|secret|passw|credential|(?:^|[-_])(?:api)?key(?:$|[-_])")

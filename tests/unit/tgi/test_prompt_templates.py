@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from chatdesk.chat.messages import Role
 from chatdesk.chat.provider import PromptMessage
 from chatdesk.errors import UsageError
+from chatdesk.providers.profiles.profile import TEMPLATES as ALLOWED
 from chatdesk.providers.remote.control_text import WORD_JOINER, harmless
 from chatdesk.providers.remote.prompt_templates import TEMPLATES, find_template
 
@@ -200,3 +201,7 @@ def test_harmless_text_differs_by_nothing_that_is_seen(text: str) -> None:
 def test_ordinary_text_is_left_as_it_is() -> None:
     text = "if a < b | c > d: print('user: x')  # <div> a[0] [1] >> 2 << 3 </script> the user: me"
     assert harmless(text, ("User", "Assistant")) == text
+
+
+def test_a_profile_can_have_every_template_and_no_other() -> None:
+    assert set(ALLOWED) == set(TEMPLATES)
