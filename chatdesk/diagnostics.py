@@ -11,6 +11,7 @@ import contextlib
 import copy
 import faulthandler
 import io
+import json
 import logging
 import os
 import platform
@@ -22,6 +23,7 @@ from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import quote, quote_plus
 
 from chatdesk.paths import DataDir
 
@@ -30,6 +32,8 @@ CRASH_NAME = "crash.log"  # written by faulthandler, when native code crashed
 _LOG_BYTES = 1_000_000
 _LOG_FILES = 3
 _CRASH_BYTES = 256_000
+_SHORTEST_SECRET, _SHORTEST_ANYWHERE = 4, 8  # characters
+_MOST_SECRETS = 256
 _LONGEST_MESSAGE = 160  # of an exception; enough for a path, too little for a conversation
 
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -58,8 +62,54 @@ _ExceptionInfo = (
 logger = logging.getLogger("chatdesk")
 
 
+class _KeptOut:
+    """The texts that no log may show: what keep_out() was told, newest last. Any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._texts: dict[str, re.Pattern[str]] = {}
+        self._patterns: tuple[re.Pattern[str], ...] = ()
+
+    def add(self, text: str) -> None:
+        if len(text) < _SHORTEST_SECRET:
+            return
+        with self._lock:
+            if text in self._texts:
+                return
+            # As it is, in an address, in a Python or JSON text.
+            ways = {text, quote(text), quote(text, safe=""), quote_plus(text)}
+            ways |= {repr(text)[1:-1], json.dumps(text)[1:-1]}
+            found = "|".join(re.escape(way) for way in sorted(ways, key=len, reverse=True))
+            if len(text) < _SHORTEST_ANYWHERE:
+                found = rf"(?<!\w)(?:{found})(?!\w)"
+            self._texts[text] = re.compile(found)
+            while len(self._texts) > _MOST_SECRETS:
+                del self._texts[next(iter(self._texts))]
+            longest_first = sorted(self._texts, key=len, reverse=True)
+            self._patterns = tuple(self._texts[text] for text in longest_first)
+
+    def remove_from(self, text: str) -> str:
+        for pattern in self._patterns:
+            text = pattern.sub("[removed]", text)
+        return text
+
+
+_kept_out = _KeptOut()
+
+
+def keep_out(text: str) -> None:
+    """Never show text, a key, in anything that goes through redact() in this process.
+
+    It is told by credentials.Secret; any thread. Texts of 4 to 7 characters are replaced as whole
+    words only, shorter ones not at all: they would tear up every line and give themselves away by
+    that. The newest 256 are remembered.
+    """
+    _kept_out.add(text)
+
+
 def redact(text: str) -> str:
     """text without keys, passwords, tokens and the name of the home directory."""
+    text = _kept_out.remove_from(text)
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     home = os.path.expanduser("~")  # noqa: PTH111 (gives "~" where there is no home)
