@@ -20,11 +20,12 @@ from chatdesk.store.ownership import Owner
 from chatdesk.store.values import known_usage, storable, storable_or_none, usage_columns
 
 _USAGE = (
-    "measured, prompt_tokens, cached_tokens, completion_tokens, first_token_ms, tokens_per_second"
+    "measured, prompt_tokens, cached_tokens, completion_tokens, first_token_ms, tokens_per_second,"
+    " estimated"
 )
 _COLUMNS = (
     "key, id, parent, role, status, created_at, model, error, finish_reason, content, reasoning,"
-    f" {_USAGE}"
+    f" provider, {_USAGE}"
 )
 _ROLES = {role.value: role for role in Role}
 _STATUSES = {status.value: status for status in Status}
@@ -131,15 +132,16 @@ class Messages:
         with self._database.transaction():
             return self._insert(message, owner)
 
-    def set_model(self, message_id: str, model: str) -> None:
-        """Note which model writes a reply of this process, so that a cut one tells it, too.
+    def set_model(self, message_id: str, model: str, provider: str | None = None) -> None:
+        """Note which model writes a reply of this process and where (None: in Chatdesk itself).
 
-        Without effect on a reply that is finished or another process's.
+        So a reply that is cut tells it, too. Without effect on a reply that is finished or another
+        process's.
         """
         with self._database.transaction():
             self._database.rows(
-                "UPDATE messages SET model = ? WHERE id = ? AND owner = ?",
-                (storable(model), message_id, self._owner.id),
+                "UPDATE messages SET model = ?, provider = ? WHERE id = ? AND owner = ?",
+                (storable(model), storable_or_none(provider), message_id, self._owner.id),
             )
 
     def append(self, message_id: str, kind: DeltaKind, text: str) -> None:
@@ -171,15 +173,16 @@ class Messages:
         with self._database.durable():
             rows = self._database.rows(
                 "UPDATE messages SET content = ?, reasoning = ?, status = ?, owner = NULL,"
-                " model = ?, error = ?, finish_reason = ?, measured = ?, prompt_tokens = ?,"
-                " cached_tokens = ?, completion_tokens = ?, first_token_ms = ?,"
-                " tokens_per_second = ?"
+                " model = ?, provider = ?, error = ?, finish_reason = ?, measured = ?,"
+                " prompt_tokens = ?, cached_tokens = ?, completion_tokens = ?, first_token_ms = ?,"
+                " tokens_per_second = ?, estimated = ?"
                 " WHERE id = ? AND owner = ? RETURNING key",
                 (
                     storable(message.content),
                     storable(message.reasoning),
                     message.status.value,
                     storable_or_none(message.model),
+                    storable_or_none(message.provider),
                     storable_or_none(message.error),
                     storable(message.finish_reason),
                     *usage_columns(message.usage),
@@ -260,14 +263,15 @@ class Messages:
             content=storable(message.content),
             reasoning=storable(message.reasoning),
             model=storable_or_none(message.model),
+            provider=storable_or_none(message.provider),
             error=storable_or_none(message.error),
             finish_reason=storable(message.finish_reason),
             usage=known_usage(message.usage),
         )
         key = rows(
             "INSERT INTO messages (id, conversation, parent, role, status, created_at, owner,"
-            f" model, error, finish_reason, content, reasoning, {_USAGE})"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING key",
+            f" model, error, finish_reason, content, reasoning, provider, {_USAGE})"
+            f" VALUES ({', '.join('?' * 20)}) RETURNING key",
             (
                 stored.id,
                 conversation,
@@ -281,6 +285,7 @@ class Messages:
                 stored.finish_reason,
                 stored.content,
                 stored.reasoning,
+                stored.provider,
                 *usage_columns(stored.usage),
             ),
         )[0][0]
@@ -322,7 +327,7 @@ def _message(
 ) -> Message:
     """A row as a message; names gives the id of its parent."""
     key, message_id, parent, role, status, created, model, error, reason, text, thought = row[:11]
-    measured, *usage = row[11:]
+    provider, measured = row[11:13]
     return Message(
         message_id,
         conversation_id,
@@ -334,10 +339,16 @@ def _message(
         thought + grown[1],
         _STATUSES[status],
         model,
-        Usage(*usage) if measured else None,
+        _usage(row[13:]) if measured else None,
         error,
         reason,
+        provider,
     )
+
+
+def _usage(figures: Row) -> Usage:
+    prompt, cached, completion, first, speed, estimated = figures
+    return Usage(prompt, cached, completion, first, speed, estimated == 1)
 
 
 def _same_end(stored: Message, message: Message) -> bool:

@@ -53,7 +53,7 @@ def usage_columns(usage: Usage | None) -> tuple[float | None, ...]:
     """Whether there is a Usage (0 or 1), then its figures in the order of its fields."""
     known = known_usage(usage)
     if known is None:
-        return (0, None, None, None, None, None)
+        return (0, None, None, None, None, None, 0)
     return (
         1,
         known.prompt_tokens,
@@ -61,4 +61,5 @@ def usage_columns(usage: Usage | None) -> tuple[float | None, ...]:
         known.completion_tokens,
         known.first_token_ms,
         known.tokens_per_second,
+        int(known.estimated),
     )

@@ -7,7 +7,7 @@ module at the end.
 
 from __future__ import annotations
 
-from chatdesk.store.migrations import v0001_conversations
+from chatdesk.store.migrations import v0001_conversations, v0002_providers
 
-MIGRATIONS: tuple[str, ...] = (v0001_conversations.SQL,)
+MIGRATIONS: tuple[str, ...] = (v0001_conversations.SQL, v0002_providers.SQL)
 """The SQL of each step; the schema's version is how many of them a database has gone through."""

@@ -54,6 +54,30 @@ def test_a_reply_grows_and_ends(store: Store, say: Any, status: Status) -> None:
     assert store.database.rows("SELECT count(*) FROM chunks") == [(0,)]
 
 
+@pytest.mark.parametrize("status", FINAL)
+def test_a_reply_from_a_provider_says_so_however_it_ends(
+    store: Store, say: Any, status: Status
+) -> None:
+    reply = say.reply(say.person("Hello"))
+    store.messages.set_model(reply.id, "open-mixtral-8x7b", "Mistral")
+    growing = store.messages.get(reply.id)
+    assert growing == replace(reply, model="open-mixtral-8x7b", provider="Mistral")
+    usage = Usage(1200, None, 40, 210.0, 55.5, estimated=True)
+    end = store.messages.finish(replace(growing, status=status, usage=usage))
+    assert end == say.load()[-1] == replace(growing, status=status, usage=usage)
+    store.messages.set_model(reply.id, "another", None)
+    assert say.load()[-1] == end
+
+
+def test_a_reply_that_moves_to_the_local_model_comes_from_no_provider(
+    store: Store, say: Any
+) -> None:
+    reply = say.reply(say.person("Hello"), model="a", provider="Mistral")
+    assert store.messages.get(reply.id).provider == "Mistral"
+    store.messages.set_model(reply.id, "SmolLM2")
+    assert store.messages.get(reply.id) == replace(reply, model="SmolLM2", provider=None)
+
+
 def test_a_continued_reply_begins_with_text_and_grows_on(store: Store, say: Any) -> None:
     reply = say.reply(say.person("Hello"), "Once upon", reasoning="Hm")
     store.messages.append(reply.id, "text", " a time")
@@ -91,7 +115,7 @@ def test_saving_the_same_end_again_is_harmless(store: Store, say: Any) -> None:
 
 def test_the_database_itself_refuses_to_change_finished_rows(store: Store, say: Any) -> None:
     message = say.person("Hello")
-    for column in ("content", "status", "parent", "created_at", "owner", "error"):
+    for column in ("content", "status", "parent", "created_at", "owner", "error", "provider"):
         with pytest.raises(apsw.ConstraintError), store.database.transaction():
             store.database.rows(f"UPDATE messages SET {column} = 'x'")
     for statement in (

@@ -19,7 +19,7 @@ from chatdesk.paths import DataDir
 from chatdesk.store import Database, open_store
 from chatdesk.store.migrations import MIGRATIONS
 
-RELEASED = ("551d2637154b079e",)
+RELEASED = ("551d2637154b079e", "212dc6a194e5056b")
 NEXT = "ALTER TABLE state ADD COLUMN note TEXT; UPDATE state SET note = 'made by the update';"
 
 

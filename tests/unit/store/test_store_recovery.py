@@ -32,6 +32,7 @@ WRITER = textwrap.dedent(
     asked = store.messages.add(Message(new_id(), conversation, None, Role.USER, "Count", 1.0))
     reply = store.messages.begin_reply(Message(
         new_id(), conversation, asked.id, Role.ASSISTANT, "From ", 2.0, status=Status.STREAMING))
+    store.messages.set_model(reply.id, "open-mixtral-8x7b", "Mistral")
     print(json.dumps([conversation, reply.id]), flush=True)
     for number in itertools.count():
         store.messages.append(reply.id, "reasoning", f"r{number} ")
@@ -95,6 +96,7 @@ def test_a_killed_reply_comes_back_as_interrupted_with_every_word(
     asked, reply = store.messages.load(writer.conversation)
     assert asked.content == "Count"
     assert reply.status is Status.INTERRUPTED
+    assert (reply.model, reply.provider) == ("open-mixtral-8x7b", "Mistral")
     assert reply.content.startswith("From " + "".join(f"{number} " for number in range(last + 1)))
     assert reply.reasoning.startswith("".join(f"r{number} " for number in range(last + 1)))
     assert store.conversations.get(writer.conversation).active_leaf == reply.id

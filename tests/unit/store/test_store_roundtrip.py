@@ -48,7 +48,7 @@ def test_stored_text_is_text_that_utf8_can_hold_and_stays_as_it_is(text: str) ->
 @given(
     st.lists(st.tuples(st.sampled_from(["text", "reasoning"]), ANY_TEXT), max_size=8),
     st.sampled_from(FINAL),
-    st.none() | st.builds(Usage, COUNTS, COUNTS, COUNTS, SPEEDS, SPEEDS),
+    st.none() | st.builds(Usage, COUNTS, COUNTS, COUNTS, SPEEDS, SPEEDS, st.booleans()),
     ANY_TEXT,
 )
 def test_any_text_comes_back_as_it_was_written(
@@ -75,8 +75,10 @@ def test_any_text_comes_back_as_it_was_written(
         assert grown.reasoning == "".join(
             storable(piece) for kind, piece in pieces if kind == "reasoning"
         )
-        end = store.messages.finish(replace(grown, status=status, usage=usage, error=text))
-        assert end == replace(grown, status=status, usage=usage, error=storable(text))
+        end = replace(grown, status=status, usage=usage, error=text, provider=text)
+        end = store.messages.finish(end)
+        stored = storable(text)
+        assert end == replace(grown, status=status, usage=usage, error=stored, provider=stored)
         assert store.messages.load(made.id) == [asked, end]
 
 
