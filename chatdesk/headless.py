@@ -1,4 +1,4 @@
-"""A provider's work on a plain thread, for the terminal, notebooks and tests.
+"""Providers' work on plain threads, for the terminal, notebooks and tests.
 
 The window has a QThread for this (ui/bridge.py). Here the events of a reply are an iterator on the
 caller's thread: leaving the loop early, or Ctrl+C, cancels the reply and waits for its end.
@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Protocol, Self
 
 from chatdesk.chat.events import Event, is_last
 from chatdesk.chat.provider import Deliver, Request, Run
 from chatdesk.errors import ProviderError
+from chatdesk.providers.profiles import Profiles, split
+from chatdesk.providers.router import Router
 
 # Waiting in steps keeps Ctrl+C alive on Windows; an event ends the wait at once.
 _STEP_SECONDS = 0.1
@@ -28,6 +30,91 @@ class Pumped(Protocol):
     def pump(self) -> None: ...
 
     def shutdown(self) -> None: ...
+
+
+class Closing(Protocol):
+    """A provider with a thread of its own (RemoteProvider)."""
+
+    def start(self, request: Request, deliver: Deliver) -> Run: ...
+
+    def close(self) -> bool: ...
+
+
+class Everyone:
+    """Local and remote models as one Pumped; each side is made when it is first needed.
+
+    So a reply from a server loads no local model, and one from here nothing that talks to servers.
+    """
+
+    def __init__(
+        self, local: Callable[[], Pumped], remote: Callable[[], Closing], profiles: Profiles
+    ) -> None:
+        """local and remote make the two sides; called once each, by the thread that starts."""
+        self._profiles = profiles
+        self._make_local = local
+        self._make_remote = remote
+        self._local: Pumped | None = None
+        self._remote: Closing | None = None
+        self._lock = threading.Lock()
+        self._news = threading.Event()  # there is a local side to be pumped, or nothing ever more
+        self._closed = False
+        self._router = Router(_Late(self._get_local), _Late(self._get_remote), profiles)
+
+    def start(self, request: Request, deliver: Deliver) -> Run:
+        """Start a reply. Raises ProviderError after shutdown()."""
+        return self._router.start(request, deliver)
+
+    def load(self, model: str | None = None) -> None:
+        """Begin to load a local model, to be ready sooner; nothing is done for a remote one."""
+        if split(model, self._profiles) is None:
+            load = getattr(self._get_local(), "load", None)
+            if load is not None:
+                load(model)
+
+    def pump(self) -> None:
+        """Do the local model's work until shutdown()."""
+        self._news.wait()
+        if self._local is not None:
+            self._local.pump()
+
+    def shutdown(self) -> None:
+        """Cancel everything, here and at servers. Twice is harmless."""
+        with self._lock:
+            self._closed = True
+        if self._local is not None:
+            self._local.shutdown()
+        self._news.set()
+        if self._remote is not None:
+            self._remote.close()
+
+    def _get_local(self) -> Pumped:
+        with self._lock:
+            if self._local is None:
+                self._check_open()
+                self._local = self._make_local()
+                self._news.set()
+            return self._local
+
+    def _get_remote(self) -> Closing:
+        with self._lock:
+            if self._remote is None:
+                self._check_open()
+                self._remote = self._make_remote()
+            return self._remote
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ProviderError("Chatdesk is closing.", "Start it again.")
+
+
+class _Late:
+    """A Provider that is looked for when it is needed."""
+
+    def __init__(self, find: Callable[[], Pumped | Closing]) -> None:
+        self._find = find
+
+    def start(self, request: Request, deliver: Deliver) -> Run:
+        return self._find().start(request, deliver)
 
 
 class Worker:

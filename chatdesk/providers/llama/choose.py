@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from chatdesk.errors import ModelError
+from chatdesk.errors import ModelError, NotFound
 from chatdesk.library import Library, ModelInfo, check_chat, check_fits, inspect
 from chatdesk.providers.llama.choice import ModelChoice, ModelParameters
+from chatdesk.providers.profiles.names import provider_of
 from chatdesk.settings import Settings
 
 
@@ -25,12 +26,14 @@ class Chooser:
         self._info: ModelInfo | None = None
 
     def resolve(self, name: str | None) -> ModelChoice:
-        """The model of a library name or a path; None is the one of the settings.
+        """The model of a library name or a path; None is the one of the settings, or the bundled
+        one where that is at a provider.
 
         Raises NotFound for an unknown name and ModelError for a file that is no model.
         """
         model = self._settings().model
-        info = self._inspect(self._library.find(name if name else model.default))
+        wanted = name or local_default(self._library, model.default)
+        info = self._inspect(find_local(self._library, wanted))
         return ModelChoice(
             path=info.path,
             name=info.name,
@@ -67,3 +70,34 @@ class Chooser:
             self._info = self._library.named(inspect(path))
             self._known = key
         return self._info
+
+
+def local_default(library: Library, default: str) -> str:
+    """The local model that the setting model.default means: "" (the bundled one) where that is a
+    model at a provider. What nobody chose a provider for never leaves the computer.
+    """
+    return "" if provider_of(default) and not _has(library, default) else default
+
+
+def find_local(library: Library, name: str) -> Path:
+    """As library.find(), but PROVIDER:MODEL is never taken for a local model of a similar name.
+
+    Raises NotFound, which says so where a provider seems to be meant.
+    """
+    provider = provider_of(name)
+    if provider and not _has(library, name):
+        raise NotFound(
+            f'There is no provider "{provider[:80]}".',
+            "Choose another model, or set the provider up: chatdesk providers add.",
+        )
+    return library.find(name)
+
+
+def _has(library: Library, name: str) -> bool:
+    """Whether a local model is called exactly so: a colon may be part of a name or a file's."""
+    if name.lower().endswith(".gguf") and Path(name).is_file():
+        return True
+    return any(
+        name in (entry.name, entry.path.name, entry.path.stem, str(entry.path))
+        for entry in library.list()
+    )

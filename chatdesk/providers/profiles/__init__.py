@@ -6,7 +6,7 @@ system's keyring (credentials/), bound to the provider's origin. Nothing here ta
 
 from __future__ import annotations
 
-from chatdesk.providers.profiles.accounts import Accounts
+from chatdesk.providers.profiles.accounts import Accounts, KeyPlace
 from chatdesk.providers.profiles.file import Profiles
 from chatdesk.providers.profiles.names import RemoteName, split
 from chatdesk.providers.profiles.presets import PRESETS, Continuing, Preset
@@ -17,6 +17,7 @@ __all__ = [
     "TEMPLATES",
     "Accounts",
     "Continuing",
+    "KeyPlace",
     "Preset",
     "Profile",
     "Profiles",

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Literal
 
-from chatdesk.credentials.secret import Secret
+from chatdesk.credentials import Keys, Secret
 from chatdesk.errors import KeyringError, UsageError
 from chatdesk.providers.profiles.file import Profiles
 from chatdesk.providers.profiles.profile import Profile
 
-if TYPE_CHECKING:
-    from chatdesk.credentials import Keys
+KeyPlace = Literal["keyring", "memory", "environment", "none"]
 
 
 class Accounts:
@@ -32,14 +31,12 @@ class Accounts:
         self._environment = os.environ if environment is None else environment
 
     def key(self, profile: Profile) -> Secret | None:
-        """The key for a provider's origin: from the keyring (or this run's memory), else from the
+        """The key for a provider's origin: from this run's memory or the keyring, else from the
         environment where the person opted in; None where there is none.
 
-        The keyring is not asked for a provider that needs no key. Raises KeyringError.
+        The keyring is not asked where no key was given to it. Raises KeyringError.
         """
         from_environment = self._from_environment(profile)
-        if not profile.needs_key:
-            return from_environment
         try:
             return self.keys.get(profile.id, profile.origin) or from_environment
         except KeyringError:
@@ -47,15 +44,16 @@ class Accounts:
                 raise
             return from_environment
 
-    def set_key(self, profile: Profile, key: Secret, remember: bool = True) -> Profile:
-        """Keep a key for a provider's origin; remember False: for this run, in memory only.
+    def place(self, profile: Profile) -> KeyPlace:
+        """Where key() would take the key from. The person is not asked for anything."""
+        found = self.keys.place(profile.id, profile.origin)
+        if found == "none" and self._from_environment(profile) is not None:
+            return "environment"
+        return found
 
-        Returns the profile as it is then: one that needed no key needs this one now.
-        """
+    def set_key(self, profile: Profile, key: Secret, remember: bool = True) -> None:
+        """Keep a key for a provider's origin; remember False: for this run, in memory only."""
         self.keys.set(profile.id, profile.origin, key, remember=remember)
-        if not profile.needs_key:
-            profile = self.profiles.change(replace(profile, needs_key=True))
-        return profile
 
     def delete_key(self, profile: Profile) -> None:
         """Delete a provider's key from keyring and memory; none there is fine."""
@@ -64,8 +62,8 @@ class Accounts:
     def change(self, profile: Profile, *, allowed_anew: bool = False) -> Profile:
         """Save a provider that was changed; returns it as it is then.
 
-        With another origin, or where no key is needed any more, the old key is deleted first: if
-        that fails nothing is changed. What was allowed for the old origin (the environment's key,
+        With another origin, or where it is said that no key is needed any more, the old key is
+        deleted first: if that fails nothing is changed. What was allowed for the old origin (the environment's key,
         plain http) is not allowed for the new one, unless allowed_anew says that the person allowed
         it for this address. Raises UsageError, NotFound, StoreError, KeyringError.
         """
@@ -77,7 +75,7 @@ class Accounts:
         if moved and not allowed_anew:
             profile = replace(profile, use_environment=False, allow_http=False)
         profile = self.profiles.check(profile)
-        if before.needs_key and (moved or not profile.needs_key):
+        if moved or (before.needs_key and not profile.needs_key):
             self.keys.delete(before.id, before.origin)
         return self.profiles.change(profile)
 
@@ -88,16 +86,15 @@ class Accounts:
         key stays in it. Raises KeyringError, NotFound, StoreError.
         """
         profile = self.profiles.find(profile.id)
-        if profile.needs_key:
-            try:
-                self.keys.delete(profile.id, profile.origin)
-            except KeyringError as error:
-                if not leave_key:
-                    error.what = (
-                        f"{profile.name} was not removed, because its key could not be deleted. "
-                        f"{error.what}"
-                    )
-                    raise
+        try:
+            self.keys.delete(profile.id, profile.origin)
+        except KeyringError as error:
+            if not leave_key:
+                error.what = (
+                    f"{profile.name} was not removed, because its key could not be deleted. "
+                    f"{error.what}"
+                )
+                raise
         self.profiles.remove(profile.id)
 
     def _from_environment(self, profile: Profile) -> Secret | None:

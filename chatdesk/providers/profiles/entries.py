@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from chatdesk.credentials.origin import Origin
+from chatdesk.credentials import Origin
 from chatdesk.errors import ChatdeskError, NotFound, UsageError
 from chatdesk.providers.profiles.profile import Profile, checked
 

@@ -45,3 +45,11 @@ def split(reference: str | None, profiles: Profiles) -> RemoteName | None:
         return None
     profile = profiles.named(provider)
     return None if profile is None else RemoteName(profile, model.strip())
+
+
+def provider_of(reference: str) -> str:
+    """What stands for a provider in PROVIDER:MODEL, known or not; "" in what looks like a path."""
+    provider, colon, _ = reference.partition(":")
+    drive = len(provider) == 1 and provider.isascii()
+    path = any(mark in provider for mark in "/\\") or provider.startswith((".", "~"))
+    return provider if colon and not drive and not path else ""

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from chatdesk.credentials.origin import Origin
+from chatdesk.credentials import Origin
 from chatdesk.errors import UsageError
 from chatdesk.providers.profiles.presets import PRESETS, Preset
 
