@@ -24,14 +24,15 @@ from PySide6.QtWidgets import (
 from chatdesk.ui.dialog import announce, wrapped
 from chatdesk.ui.theme import RADIUS, S1, S2, S3, S4, S6, Theme
 
-ROWS = 9  # that are shown before the list scrolls; a page of PageUp and PageDown
+PAGE = 9  # rows that PageUp and PageDown go
 
 
 class SearchPanel(QDialog):
     """Subclasses fill the list (refill) and do what was chosen (choose). GUI thread only.
 
-    name: what a screen reader calls the panel. prompt: what stands in the empty field. Rows that
-    cannot be selected (headings) are stepped over.
+    name: what a screen reader calls the panel. prompt: what stands in the empty field. width: in
+    pixels, where there is room. rows: so many are shown before the list scrolls. Rows that cannot
+    be selected (headings) are stepped over.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class SearchPanel(QDialog):
         parent: QWidget | None = None,
         *,
         width: int = 560,
+        rows: int = 9,
     ) -> None:
         super().__init__(parent)
         self.setAccessibleName(name)
@@ -50,6 +52,7 @@ class SearchPanel(QDialog):
             self.setWindowFlags(Qt.WindowType.Widget)
         self.theme = theme
         self._width = width
+        self._rows = rows
         self._focus_before: QWidget | None = None
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(S3, S3, S3, S2)
@@ -125,7 +128,7 @@ class SearchPanel(QDialog):
         around = self.parentWidget()
         room = around.size() if around is not None else QSize(self._width + S6 * 2, 800)
         count = self._view.model().rowCount()
-        rows = [self._view.sizeHintForRow(row) for row in range(min(count, ROWS))]
+        rows = [self._view.sizeHintForRow(row) for row in range(min(count, self._rows))]
         high = sum(rows) + S1 if rows else 0
         self._view.setFixedHeight(max(0, min(high, room.height() - self.top(room) - S6 * 3)))
         self.setGeometry(self.place(room, self._height_for))
@@ -174,9 +177,9 @@ class SearchPanel(QDialog):
             target = next((row for row in (*beyond, *back) if self._selectable(row)), None)
         if target is not None and target != found:
             self.select(target)
-            announce(self.search, self._told(target))
+            announce(self.search, self._spoken(target))
 
-    def _told(self, row: int) -> str:
+    def _spoken(self, row: int) -> str:
         index = self._view.model().index(row, 0)
         return str(index.data(Qt.ItemDataRole.AccessibleTextRole) or index.data() or "")
 
@@ -199,8 +202,8 @@ class SearchPanel(QDialog):
         steps = {
             Qt.Key.Key_Down: 1,
             Qt.Key.Key_Up: -1,
-            Qt.Key.Key_PageDown: ROWS,
-            Qt.Key.Key_PageUp: -ROWS,
+            Qt.Key.Key_PageDown: PAGE,
+            Qt.Key.Key_PageUp: -PAGE,
         }
         if event.key() in steps:
             self._step(steps[Qt.Key(event.key())])
