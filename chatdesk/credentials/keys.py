@@ -146,11 +146,12 @@ class Keys:
             vault.set(service, account, key.reveal())
             written = True
         finally:
-            if not (written or known):
+            if not (written or known or self._settled.get(account)):
                 self._scope.drop(account)
         with self._lock:
             if attempt.finish():
                 self._settled[account] = key
+                self._scope.add(account)  # another thread's call may have failed meanwhile
                 return
             before = self._settled.get(account, before)
         logger.warning("The keyring kept a key after the time-out; it is taken back.")
@@ -178,11 +179,12 @@ class Keys:
 
         def work(attempt: _Attempt) -> None:
             vault = self._vault()
-            vault.open()  # the prompt is here
-            with self._lock:
-                if self._settled.get(account) is not settled:
-                    return
-            vault.delete(service, account)
+            if vault.has(service, account) is not False:
+                vault.open()  # the prompt is here
+                with self._lock:
+                    if self._settled.get(account) is not settled:
+                        return
+                vault.delete(service, account)
             self._scope.drop(account)
             with self._lock:
                 if attempt.finish():

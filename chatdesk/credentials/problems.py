@@ -152,12 +152,16 @@ def explain(error: BaseException) -> KeyringError:
         current = current.__cause__ or current.__context__
     detail = type(error).__name__
     said = " ".join(words)
-    if "PromptDismissedException" in names or "Cancelled by user" in said:
-        return dismissed(detail)
-    if "Prompt dismissed" in said or "KeychainDenied" in names:
-        return dismissed(detail)
-    if {"KeyringLocked", "LockedException"} & set(names) or "Error.IsLocked" in said:
+    stayed_locked = {
+        "KeyringLocked",
+        "KeychainDenied",
+        "LockedException",
+        "PromptDismissedException",
+    }
+    if stayed_locked & set(names) or "Error.IsLocked" in said:
         return locked(detail)
+    if "Cancelled by user" in said:  # KWallet, which asks in a window
+        return dismissed(detail)
     gone = {"NoKeyringError", "SecretServiceNotAvailableException", "ConnectionError"}
     if gone & set(names) or "InitError" in names or "FileNotFoundError" in names:
         return no_keyring(detail)

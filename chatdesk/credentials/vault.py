@@ -165,16 +165,19 @@ class SystemVault:
     def open(self) -> None:
         with _explained() as errors:
             if self._kind == _SECRET_SERVICE:
-                with closing(self._ring.get_preferred_collection().connection):
-                    pass
+                with self._collection(make=True) as collection:
+                    _unlock(collection)
         _raise(errors)
 
     def get(self, service: str, account: str) -> str | None:
         text: str | None = None
         with _explained() as errors:
-            # Without a collection there is no key; keyring would ask to make one.
-            if self._kind != _SECRET_SERVICE or self._has_collection():
-                text = self._ring.get_password(self._service(service, account), account)
+            if self._kind == _SECRET_SERVICE:
+                with self._collection() as collection:
+                    if collection is None:  # so there is no key; keyring would ask to make one
+                        return None
+                    _unlock(collection)
+            text = self._ring.get_password(self._service(service, account), account)
         _raise(errors)
         return text
 
@@ -232,13 +235,12 @@ class SystemVault:
         # two steps between which another process could lose it.
         return f"{service} {account}" if self._kind == _WINDOWS else service
 
-    def _has_collection(self) -> bool:
-        with self._collection() as collection:
-            return collection is not None
-
     @contextmanager
-    def _collection(self) -> Iterator[Collection | None]:
-        """The collection that keyring uses, not unlocked; None where there is none yet."""
+    def _collection(self, *, make: bool = False) -> Iterator[Collection | None]:
+        """The collection that keyring uses, not unlocked; None where there is none yet.
+
+        make: ask the person to make one. (keyring would leave its connection open if they do not.)
+        """
         import secretstorage
 
         with closing(secretstorage.dbus_init()) as connection:
@@ -251,8 +253,14 @@ class SystemVault:
                     else secretstorage.get_collection_by_alias(connection, "default")
                 )
             except secretstorage.ItemNotFoundException:
-                collection = None
+                collection = secretstorage.get_default_collection(connection) if make else None
             yield collection
+
+
+def _unlock(collection: Collection | None) -> None:
+    if collection is not None and collection.is_locked():
+        collection.unlock()
+        collection.ensure_not_locked()  # it was dismissed
 
 
 def _raise(errors: list[KeyringError]) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from hands import Desk
+from keyring_home import KeyringHome, keyring_home
 
 
 @contextmanager
@@ -98,7 +99,43 @@ def desk(display: dict[str, str], tmp_path: Path) -> Iterator[Desk]:
         "CHATDESK_DATA_DIR": str(home / "data"),
         "QT_LINUX_ACCESSIBILITY_ALWAYS_ON": "1",
         "OMP_NUM_THREADS": "1",
+        # The bus would start a keyring, for the home of the person who runs the tests.
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
     }
     desk = Desk(environment, tmp_path)
     yield desk
     desk.leave()
+
+
+@pytest.fixture
+def desk_keyring(desk: Desk) -> Iterator[KeyringHome]:
+    """An unlocked keyring for what is started at the desk from now on; its prompt is a window."""
+    with keyring_home(desk.environment) as home:
+        del desk.environment["PYTHON_KEYRING_BACKEND"]
+        desk.environment["DBUS_SESSION_BUS_ADDRESS"] = home.environment["DBUS_SESSION_BUS_ADDRESS"]
+        yield home
+        desk.leave()  # before its bus is gone
+
+
+@pytest.fixture
+def terminal_keyring(tmp_path: Path) -> Iterator[KeyringHome]:
+    """An unlocked keyring where there is no display, as over SSH."""
+    with keyring_home(terminal(tmp_path)) as home:
+        yield home
+
+
+def terminal(folder: Path) -> dict[str, str]:
+    """The environment of a terminal without a display, with an empty home in folder."""
+    home = folder / "home"
+    (home / "runtime").mkdir(parents=True, mode=0o700)
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("XDG_", "PYTEST_"))
+        and name not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    }
+    return environment | {
+        "HOME": str(home),
+        "XDG_RUNTIME_DIR": str(home / "runtime"),
+        "CHATDESK_DATA_DIR": str(home / "data"),
+    }
