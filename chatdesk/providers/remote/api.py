@@ -1,0 +1,110 @@
+"""What every kind of API gives, so that another one is a class that can be plugged in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from chatdesk.chat.events import Delta, FinishReason, Notice, Waiting
+from chatdesk.chat.provider import PromptMessage, Request
+from chatdesk.errors import ChatdeskError
+from chatdesk.providers.remote.limits import Limits
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from chatdesk.providers.profiles import Profile
+
+Tell = Callable[[Delta | Notice | Waiting], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteModel:
+    """A model that a server offers. context_size: tokens, None where the server does not say."""
+
+    id: str
+    name: str
+    context_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a test of a connection found. what and advice are for the person.
+
+    models: the server's list, () where it has none. error: what went wrong, None where ok.
+    """
+
+    ok: bool
+    what: str
+    advice: str = ""
+    models: tuple[RemoteModel, ...] = ()
+    error: ChatdeskError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A provider's server as the loop's tasks reach it.
+
+    client: guarded (transport.py): it puts in the key, and refuses whatever is not the profile's
+    origin. Time-outs and bounds are its own, so nothing needs to set them again.
+    """
+
+    profile: Profile
+    client: httpx2.AsyncClient
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One reply to be asked for.
+
+    messages: those of the request that fit, an optional system message first. window: tokens, None
+    where unknown. prompt_tokens: an estimate.
+    """
+
+    server: Server
+    model: str
+    request: Request
+    messages: tuple[PromptMessage, ...]
+    window: int | None = None
+    prompt_tokens: int = 0
+
+    @property
+    def profile(self) -> Profile:
+        return self.server.profile
+
+    @property
+    def client(self) -> httpx2.AsyncClient:
+        return self.server.client
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a reply ended. Counts are tokens; None where the server did not tell."""
+
+    reason: FinishReason = "stop"
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class Api(Protocol):
+    """A kind of API. All methods run on the remote loop and may be cancelled at every await.
+
+    They raise ChatdeskError for what can be expected. A ServerProblem (problems.py) whose `again`
+    is set is tried again by the caller as long as no Delta was told, so nothing here waits or
+    repeats by itself.
+    """
+
+    async def reply(self, call: Call, tell: Tell) -> Ending:
+        """Ask once for a reply and tell its pieces as they come.
+
+        The caller tells Started before the first Delta and Finished or Failed at the end, and
+        counts what a server does not. A reply that was cut off raises ReplyInterrupted.
+        """
+        ...
+
+    async def models(self, server: Server) -> tuple[RemoteModel, ...]:
+        """The models that the server offers, sorted. Raises NoModelList where it has no list."""
+        ...

@@ -1,0 +1,90 @@
+"""The connections that are open: a guarded client per provider, closed when nobody uses it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from chatdesk.providers.remote.api import Server
+from chatdesk.providers.remote.limits import Limits
+
+if TYPE_CHECKING:
+    from chatdesk.credentials import Secret
+    from chatdesk.providers.profiles import Profile
+
+
+class _Open:
+    """One client, and by how many it is used."""
+
+    def __init__(self, server: Server, key: Secret | None) -> None:
+        self.server = server
+        self.key = key
+        self.users = 0
+        self.closing: asyncio.TimerHandle | None = None
+
+    def fits(self, profile: Profile, key: Secret | None) -> bool:
+        mine = self.server.profile
+        return self.key == key and (mine.base_url, mine.headers, mine.allow_http, mine.id) == (
+            profile.base_url,
+            profile.headers,
+            profile.allow_http,
+            profile.id,
+        )
+
+
+class Clients:
+    """Belongs to the loop's thread."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._open: list[_Open] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def use(self, profile: Profile, key: Secret | None) -> AsyncIterator[Server]:
+        """A server that takes requests within this block. Raises ChatdeskError for an address
+        that must not be used.
+        """
+        entry = self._find(profile, key)
+        entry.users += 1
+        if entry.closing is not None:
+            entry.closing.cancel()
+            entry.closing = None
+        try:
+            # The profile as it is now: its name may be another than when the client was made.
+            yield Server(profile, entry.server.client, self._limits)
+        finally:
+            entry.users -= 1
+            if not entry.users:
+                loop = asyncio.get_running_loop()
+                entry.closing = loop.call_later(self._limits.linger_s, self._close_soon, entry)
+
+    async def close(self) -> None:
+        """Close all connections, used or not."""
+        entries, self._open = self._open, []
+        for entry in entries:
+            if entry.closing is not None:
+                entry.closing.cancel()
+            await entry.server.client.aclose()
+
+    def _find(self, profile: Profile, key: Secret | None) -> _Open:
+        for entry in self._open:
+            if entry.fits(profile, key):
+                return entry
+        from chatdesk.providers.remote.transport import guarded_client
+
+        entry = _Open(
+            Server(profile, guarded_client(profile, key, self._limits), self._limits), key
+        )
+        self._open.append(entry)
+        return entry
+
+    def _close_soon(self, entry: _Open) -> None:
+        if entry.users or entry not in self._open:
+            return
+        self._open.remove(entry)
+        task = asyncio.get_running_loop().create_task(entry.server.client.aclose())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

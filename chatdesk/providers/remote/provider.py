@@ -1,0 +1,230 @@
+"""The provider of all models on servers: the composition of this room."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from chatdesk.chat.events import Event, Started, Waiting
+from chatdesk.chat.provider import Deliver, Request
+from chatdesk.credentials import off_thread
+from chatdesk.errors import ChatdeskError, NotFound, ProviderError, ReplyInterrupted
+from chatdesk.providers.profiles import RemoteName, split
+from chatdesk.providers.remote.api import Api, Call, Check, Ending, RemoteModel, Server
+from chatdesk.providers.remote.backoff import Patience
+from chatdesk.providers.remote.catalog import Catalog
+from chatdesk.providers.remote.clients import Clients
+from chatdesk.providers.remote.limits import Limits
+from chatdesk.providers.remote.loop import LoopThread
+from chatdesk.providers.remote.plan import Planner
+from chatdesk.providers.remote.problems import NoModelList, ServerProblem
+from chatdesk.providers.remote.run import RemoteRun
+from chatdesk.providers.remote.silence import speaking
+
+if TYPE_CHECKING:
+    from chatdesk.credentials import Secret
+    from chatdesk.providers.profiles import Accounts, Profile
+
+# A keyring that answers faster than this is not worth a word.
+_KEYRING_S = 0.3
+
+
+class RemoteProvider:
+    """Replies from servers, many at a time. Every method may be called from any thread and returns
+    at once, except close(). Events are delivered in the thread "chatdesk-remote".
+    """
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        *,
+        limits: Limits | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        self._accounts = accounts
+        self._limits = limits or Limits()
+        self._patience = patience or Patience()
+        self._loop = LoopThread()
+        # All below belongs to the loop's thread.
+        self._apis: dict[str, Api] = {}
+        self._catalog = Catalog()
+        self._planner = Planner()
+        self._clients = Clients(self._limits)
+        self._loop.at_end(self._clients.close)
+
+    def start(self, request: Request, deliver: Deliver) -> RemoteRun:
+        """Ask for a reply. request.model names provider and model: "id:model", "name:model" or
+        "name:". Raises ProviderError after close().
+        """
+        run = RemoteRun(request, deliver, self._loop.call)
+        self._loop.call(lambda: run.begin(self._reply))
+        return run
+
+    def models(
+        self, profile: Profile, key: Secret | None = None
+    ) -> Future[tuple[RemoteModel, ...]]:
+        """The models that a server offers, sorted. key None: the saved one.
+
+        The future raises NoModelList where the server has no list, or another ChatdeskError.
+        """
+        return self._loop.submit(lambda: self._models(profile, key))
+
+    def test(self, profile: Profile, key: Secret | None = None, model: str = "") -> Future[Check]:
+        """Whether a server can be used, and if not what exactly is wrong.
+
+        The profile need not be saved; key None: the saved one. model: also ask this one for a word.
+        """
+        return self._loop.submit(lambda: self._test(profile, key, model))
+
+    def close(self, timeout: float = 5.0) -> bool:
+        """End all runs, close all connections and wait for the thread; whether it ended in time.
+
+        Nothing can be started afterwards. Twice is harmless.
+        """
+        return self._loop.close(timeout)
+
+    # -- the loop's thread --------------------------------------------------------------------
+
+    async def _reply(self, run: RemoteRun) -> None:
+        try:
+            run.finish(await self._answer(run))
+        except ServerProblem as problem:
+            run.fail(_interrupted(problem) if run.spoke else problem)
+        except ChatdeskError as problem:
+            run.fail(problem)
+
+    async def _answer(self, run: RemoteRun) -> Ending:
+        request = run.request
+        remote = self._remote(request.model)
+        profile = remote.profile
+        async with self._server(profile, None, run.tell) as server:
+            run.tell(Waiting("connecting", f"Connecting to {profile.name}"))
+            model, window = await self._model(server, remote.model)
+            plan = self._planner.plan(request, f"{profile.id}:{model}", window)
+            run.started = Started(
+                model, window, plan.tokens, plan.left_out, estimated=True, provider=profile.name
+            )
+            call = Call(server, model, request, plan.messages, window, plan.tokens)
+            api = self._api(profile)
+
+            async def attempt() -> Ending:
+                async with speaking(lambda: run.pieces, self._limits.silent_s, profile.name):
+                    return await api.reply(call, run.piece)
+
+            return await self._patience.ask(attempt, run.tell, again=lambda: not run.spoke)
+
+    async def _models(self, profile: Profile, key: Secret | None) -> tuple[RemoteModel, ...]:
+        async with self._server(profile, key, None) as server:
+            return await self._listed(server, self._limits.list_s)
+
+    async def _test(self, profile: Profile, key: Secret | None, model: str) -> Check:
+        try:
+            models = await self._models(profile, key)
+        except ChatdeskError as error:
+            return Check(False, error.what, error.advice, error=error)
+        return Check(True, f"{profile.name} answers.", models=models)
+
+    def _remote(self, reference: str | None) -> RemoteName:
+        remote = split(reference, self._accounts.profiles)
+        if remote is None:
+            raise NotFound(
+                f'There is no provider for the model "{reference or ""}".',
+                "Add it in Settings > Providers, or choose another model.",
+            )
+        return remote
+
+    def _api(self, profile: Profile) -> Api:
+        kind = profile.preset.api
+        if kind not in self._apis:
+            # Here, because what talks to servers takes a while to import.
+            if kind == "tgi":
+                from chatdesk.providers.remote.tgi import TgiApi
+
+                self._apis[kind] = TgiApi()
+            else:
+                from chatdesk.providers.remote.openai_api import OpenAiApi
+
+                self._apis[kind] = OpenAiApi()
+        return self._apis[kind]
+
+    @asynccontextmanager
+    async def _server(
+        self, profile: Profile, key: Secret | None, tell: Callable[[Event], None] | None
+    ) -> AsyncIterator[Server]:
+        """The profile's server, with its key. Raises ChatdeskError."""
+        if key is None:
+            key = await self._key(profile, tell)
+        async with self._clients.use(profile, key) as server:
+            yield server
+
+    async def _key(self, profile: Profile, tell: Callable[[Event], None] | None) -> Secret | None:
+        asked = asyncio.wrap_future(off_thread(lambda: self._accounts.key(profile)))
+        if tell is not None:
+            await asyncio.wait((asked,), timeout=_KEYRING_S)
+            if not asked.done():
+                tell(Waiting("connecting", "Waiting for the system's keyring"))
+        key = await asked
+        if key is None and profile.needs_key:
+            raise ProviderError(
+                f"There is no key for {profile.name}.",
+                f'Add it in Settings > Providers, or with: chatdesk keys set "{profile.name}".',
+            )
+        return key
+
+    async def _listed(self, server: Server, patience: float) -> tuple[RemoteModel, ...]:
+        """The server's list of models, which is remembered. Raises ChatdeskError."""
+        profile = server.profile
+        try:
+            async with asyncio.timeout(patience):
+                models = await self._api(profile).models(server)
+        except TimeoutError:
+            self._catalog.put(profile, ())
+            raise ServerProblem(
+                f"{profile.name} did not send its list of models in time.",
+                "Try again, or enter the model's name by hand.",
+                again="soon",
+            ) from None
+        except ChatdeskError:
+            self._catalog.put(profile, ())
+            raise
+        self._catalog.put(profile, models)
+        return models
+
+    async def _model(self, server: Server, model: str) -> tuple[str, int | None]:
+        """The model's name at the server and its context window, None where nobody knows."""
+        profile = server.profile
+        model = model or profile.default_model
+        known = self._catalog.get(profile)
+        if known is None or not (model or known):
+            try:
+                # Without a name the list is needed; with one it only tells the window.
+                known = await self._listed(
+                    server, self._limits.window_s if model else self._limits.list_s
+                )
+            except NoModelList:
+                known = ()
+            except ServerProblem:
+                if not model:
+                    raise
+                known = ()
+        if not model:
+            if not known and not profile.models:
+                raise ProviderError(
+                    f"{profile.name} names no models, and none was chosen.",
+                    "Enter the name of a model in Settings > Providers.",
+                )
+            model = known[0].id if known else profile.models[0]
+        window = next((m.context_size for m in known if m.id == model), None)
+        return model, window or profile.context_size or None
+
+
+def _interrupted(problem: ServerProblem) -> ReplyInterrupted:
+    return ReplyInterrupted(
+        f"The reply was cut off. {problem.what}",
+        "Continue it, or ask for a new one.",
+        retryable=True,
+        detail=problem.detail,
+    )
