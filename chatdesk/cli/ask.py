@@ -10,13 +10,13 @@ import click
 from chatdesk.chat.messages import Message, Status
 from chatdesk.cli.context import Context, pass_context
 from chatdesk.cli.output import print_hint, print_json, print_text
-from chatdesk.cli.parameters import given, sampling_options
+from chatdesk.cli.parameters import given, model_option, sampling_options
 from chatdesk.errors import ProviderError, UsageError
 
 
 @click.command(short_help="Ask one question.")
 @click.argument("prompt", required=False, metavar="[PROMPT|-]")
-@click.option("--model", metavar="M", help="A model of the library or the path of a GGUF file.")
+@model_option
 @click.option("--system", metavar="TEXT", help="What the model is told before the question.")
 @sampling_options
 @click.option("--save", is_flag=True, help="Keep it among the conversations.")
@@ -35,7 +35,8 @@ def ask(
     """Ask one question; the reply is written to standard output as it comes.
 
     Without PROMPT, or with -, the question is read from standard input. Nothing is kept unless
-    --save is given. Ctrl+C stops the reply.
+    --save is given. Ctrl+C stops the reply. With --model PROVIDER:MODEL the question is sent to
+    that provider (see: chatdesk providers).
     """
     from chatdesk.cli.conversing import Screen, conversing
 
@@ -43,15 +44,14 @@ def ask(
     text = _read() if prompt is None or prompt == "-" else prompt
     if not text.strip():
         raise UsageError("There is no question.", "Give one as PROMPT or on standard input.")
-    context.choose(model)
-    model = context.lasting(model)
+    chosen = context.choose_for_new(model)
     screen = Screen(show_text=not as_json)
     with (
         context.store() if save else context.temporary_store() as store,
         conversing(context, store, screen) as talk,
     ):
         conversation = talk.session.new_conversation(
-            system_prompt=system, parameters=parameters, model=model
+            system_prompt=system, parameters=parameters, model=chosen.reference
         )
         reply = talk.follow(talk.session.send(conversation.id, text))
     return _finish(reply, as_json)

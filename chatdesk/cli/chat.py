@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from chatdesk.chat.messages import Conversation, Message, Status
 from chatdesk.chat.tree import Tree
-from chatdesk.cli.context import Context, pass_context
+from chatdesk.cli.context import Chosen, Context, pass_context
 from chatdesk.cli.conversations import heading, title_of
 from chatdesk.cli.conversing import Conversing, Screen, conversing
+from chatdesk.cli.leaving import agreed, what_is_sent
 from chatdesk.cli.lines import Lines
 from chatdesk.cli.output import print_error, print_hint, print_text
+from chatdesk.cli.parameters import model_option
 from chatdesk.errors import ChatdeskError
 from chatdesk.session import Removed
+
+if TYPE_CHECKING:
+    from chatdesk.providers.profiles import RemoteName
 
 SHOWN_MESSAGES = 6  # of a conversation that is gone on with
 
 
 @click.command(short_help="Chat in the terminal.")
-@click.option("--model", metavar="M", help="A model of the library or the path of a GGUF file.")
+@model_option
 @click.option("--system", metavar="TEXT", help="What the model is told before the conversation.")
 @click.option("--conversation", metavar="ID", help="Go on with this conversation.")
 @click.option("--temporary", is_flag=True, help="Keep nothing.")
@@ -37,17 +44,18 @@ def chat(
     """
     if conversation is not None and temporary:
         raise click.UsageError("--conversation and --temporary do not go together.")
-    context.choose(model)
-    model = context.lasting(model)
+    chosen = context.choose_for_new(model)
     screen = Screen()
     with (
         context.temporary_store() if temporary else context.store() as store,
         conversing(context, store, screen) as talk,
     ):
-        terminal = TerminalChat(context, talk, temporary=temporary, model=model, system=system)
+        terminal = TerminalChat(
+            context, talk, temporary=temporary, model=chosen.reference, system=system
+        )
         if conversation is not None:
             terminal.open(store.conversations.get(conversation))
-            terminal.adopt(model, system)
+            terminal.adopt(chosen if model is not None else None, system)
         terminal.run()
 
 
@@ -119,9 +127,16 @@ class TerminalChat:
             return ""
 
     def _greet(self) -> None:
-        name = self.context.choose(self._model()).name
+        chosen = self.context.choose(self._model())
         kept = "nothing is kept" if self.temporary else "saved on this computer"
-        print_hint(f"{name} - {kept}. /help shows the commands, Ctrl+D leaves.")
+        where = f"what you write {chosen.remote.profile.remote_words}; " if chosen.remote else ""
+        print_hint(f"{chosen.name} - {where}{kept}. /help shows the commands, Ctrl+D leaves.")
+
+    def remote(self) -> RemoteName | None:
+        """Which remote model answers; None for one of this computer."""
+        from chatdesk.providers.profiles import split
+
+        return split(self._model(), self.context.profiles)
 
     def _model(self) -> str | None:
         if self.conversation_id is None:
@@ -150,26 +165,39 @@ class TerminalChat:
         self.conversation_id = conversation.id
         path = self.tree.path()
         print_hint(f"{title_of(conversation)} ({conversation.id})")
+        if (remote := self.remote()) is not None:
+            print_hint(f"{remote.label} - what you write {remote.profile.remote_words}.")
         for message in path[-SHOWN_MESSAGES:]:
             print_text(f"\n{heading(message, self.tree)}\n{message.content}")
         if path:
             print_text("")
 
-    def adopt(self, model: str | None, system: str | None) -> None:
-        """Give an opened conversation what the command line says."""
-        if model is not None:
-            self.set_model(model)
+    def adopt(self, chosen: Chosen | None, system: str | None) -> None:
+        """Give an opened conversation what the command line says, which is explicit enough."""
+        if chosen is not None:
+            if chosen.remote is not None and (told := what_is_sent(self, chosen.remote)):
+                print_hint(told)
+            self._use(chosen)
         if system is not None:
             self.set_system(system)
 
     def set_model(self, model: str) -> None:
-        """Let another model answer from now on. Raises NotFound or ModelError."""
-        choice = self.context.choose(model)
-        self.model = model = self.context.lasting(model) or ""
+        """Let another model answer from now on. Raises NotFound or ModelError.
+
+        What was said so far is sent to another provider only if the person agrees; without a
+        terminal to ask at UsageError is raised.
+        """
+        chosen = self.context.choose(model)
+        if chosen.remote is None or agreed(self, chosen.remote):
+            self._use(chosen)
+
+    def _use(self, chosen: Chosen) -> None:
+        self.model = chosen.reference
         if self.conversation_id is not None:
-            self.conversations.set_model(self.conversation_id, model)
-        self.talk.load(model)
-        print_hint(f"{choice.name} answers from now on.")
+            self.conversations.set_model(self.conversation_id, chosen.reference)
+        self.talk.load(chosen.reference)
+        where = f"; what you write {chosen.remote.profile.remote_words}" if chosen.remote else ""
+        print_hint(f"{chosen.name} answers from now on{where}.")
 
     def set_system(self, text: str) -> None:
         """Tell the model this before the conversation."""

@@ -104,6 +104,10 @@ def _model(chat: TerminalChat, argument: str) -> None:
         return
     for entry in chat.context.library.list():
         print_text(f"  {safe_line(entry.name)}")
+    for profile in chat.context.profiles.list():
+        # Only what is known without asking the server.
+        for model in dict.fromkeys((profile.default_model, *profile.models)):
+            print_text(f"  {safe_line(f'{profile.name}:{model}'):<40}{profile.remote_words}")
 
 
 def _title(chat: TerminalChat, argument: str) -> None:

@@ -17,14 +17,30 @@ from chatdesk.cli.output import print_hint
 from chatdesk.paths import DataDir, data_dir
 
 if TYPE_CHECKING:
-    from chatdesk.headless import Pumped
+    from chatdesk.credentials import Keys
+    from chatdesk.headless import Everyone, Pumped
     from chatdesk.library import Library
-    from chatdesk.providers.llama import ModelChoice, ModelState
+    from chatdesk.providers.llama import ModelState
     from chatdesk.providers.llama.choose import Chooser
+    from chatdesk.providers.profiles import Accounts, Profiles, RemoteName
+    from chatdesk.providers.remote import RemoteProvider
     from chatdesk.settings import SettingsFile
     from chatdesk.store import Store
 
 OnState = Callable[["ModelState"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A model that was chosen and can be used, as far as that can be known before it is.
+
+    name: as it is shown. reference: as a conversation keeps it, None for the default model. remote:
+    where it is, None for a model on this computer.
+    """
+
+    name: str
+    reference: str | None = None
+    remote: RemoteName | None = None
 
 
 @dataclass
@@ -75,21 +91,91 @@ class Context:
 
         return Chooser(self.library, lambda: self.settings.values)
 
-    def lasting(self, model: str | None) -> str | None:
-        """A model as a conversation keeps it: a path is not left relative."""
-        return model and self.library.lasting(model)
+    @cached_property
+    def profiles(self) -> Profiles:
+        """The remote providers; what was wrong in their file is told once, on standard error."""
+        from chatdesk.providers.profiles import Profiles
 
-    def choose(self, model: str | None) -> ModelChoice:
-        """The model that would answer. Raises NotFound or ModelError, before anything is loaded."""
+        profiles = Profiles(self.data)
+        for problem in profiles.problems:
+            print_hint(problem)
+        return profiles
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The providers' keys. The keyring is not asked for anything yet."""
+        from chatdesk.credentials import Keys
+
+        return Keys(self.data)
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        from chatdesk.providers.profiles import Accounts
+
+        return Accounts(self.profiles, self.keys)
+
+    def choose(self, model: str | None) -> Chosen:
+        """The model that a name means: PROVIDER:MODEL, or one of this computer; None is the default
+        of those.
+
+        Raises NotFound or ModelError, before anything is loaded. No server is asked.
+        """
+        from chatdesk.providers.profiles import split
+
+        remote = split(model, self.profiles)
+        if remote is not None:
+            return Chosen(remote.label, remote.reference, remote)
+        return self.choose_local(model)
+
+    def choose_local(self, model: str | None) -> Chosen:
+        """As choose(), for what names no provider that is known."""
         choice = self.chooser.resolve(model)
         self.chooser.check(choice)
-        return choice
+        return Chosen(choice.name, model and self.library.lasting(model))
 
-    def engine(self, on_state: OnState) -> Pumped:
+    def lasting(self, model: str) -> str:
+        """A model as settings keep it: a provider by its id, a path not relative; "" stays so.
+
+        Raises NotFound where there is no such model here, and no such provider.
+        """
+        from chatdesk.providers.llama.choose import find_local
+        from chatdesk.providers.profiles import split
+
+        remote = split(model, self.profiles)
+        if remote is not None:
+            return remote.reference
+        if model:
+            find_local(self.library, model)
+        return self.library.lasting(model)
+
+    def choose_for_new(self, model: str | None) -> Chosen:
+        """As choose(), for a new conversation: None is the default of the settings, wherever it is.
+
+        A conversation keeps a remote default as its own model, so that changing the default later
+        sends nothing elsewhere.
+        """
+        from chatdesk.providers.profiles import provider_of
+
+        default = self.settings.values.model.default
+        return self.choose(default if model is None and provider_of(default) else model)
+
+    def engine(self, on_state: OnState) -> Everyone:
         """Who writes the replies, for headless.Worker."""
+        from chatdesk.headless import Everyone
+
+        return Everyone(lambda: self.local_engine(on_state), self.remote_provider, self.profiles)
+
+    def local_engine(self, on_state: OnState) -> Pumped:
+        """Who writes the replies of this computer's models."""
         from chatdesk.providers.llama import LlamaEngine
 
         return LlamaEngine(self.chooser.resolve, on_state, self.chooser.check)
+
+    def remote_provider(self) -> RemoteProvider:
+        """Who asks servers for replies."""
+        from chatdesk.providers.remote import RemoteProvider
+
+        return RemoteProvider(self.accounts)
 
     @contextmanager
     def store(self) -> Iterator[Store]:

@@ -40,7 +40,7 @@ def list_(context: Context, /, deleted: bool, limit: int | None, as_json: bool) 
     with context.store() as store:
         found = store.conversations.list(deleted=deleted)[:limit]
     if as_json:
-        print_json([conversation_summary(conversation) for conversation in found])
+        print_json([conversation_summary(conversation, context.profiles) for conversation in found])
     elif found:
         rows = [(c.id, local_time(c.updated_at), title_of(c)) for c in found]
         print_table(("ID", "LAST USED", "TITLE"), rows)
@@ -61,7 +61,7 @@ def show(context: Context, /, conversation_id: str, as_json: bool) -> None:
         messages = store.messages.load(conversation.id)
     tree = Tree(messages, conversation.active_leaf)
     if as_json:
-        print_json(whole_conversation(conversation, tree))
+        print_json(whole_conversation(conversation, tree, context.profiles))
         return
     print_text(f"{safe_line(title_of(conversation))}  ({conversation.id})")
     if conversation.system_prompt:
@@ -104,7 +104,7 @@ def title_of(conversation: Conversation) -> str:
 
 def heading(message: Message, tree: Tree) -> str:
     """The line above a message: who, which variant, and how it ended if not well."""
-    who = "you" if message.role is Role.USER else safe_line(message.model or "") or "assistant"
+    who = "you" if message.role is Role.USER else _who(message)
     number, count = tree.variant(message.id)
     notes = [f"{number}/{count}"] if count > 1 else []
     if message.status in _NOTES:
@@ -112,3 +112,9 @@ def heading(message: Message, tree: Tree) -> str:
     if message.status is Status.FAILED:
         notes.append(f"failed: {safe_line(message.error or '')}")
     return f"[{who}]" + (f" ({', '.join(notes)})" if notes else "")
+
+
+def _who(message: Message) -> str:
+    """The model, and the provider where it ran at one."""
+    names = [name for name in (message.model, message.provider) if name]
+    return safe_line(" · ".join(names)) or "assistant"

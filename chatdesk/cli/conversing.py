@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chatdesk.chat.events import Delta, Event, PromptProgress, Waiting
+import click
+
+from chatdesk.chat.events import Delta, Event, Notice, PromptProgress, Waiting
 from chatdesk.chat.messages import Message
+from chatdesk.chat.waiting import waiting_words
 from chatdesk.cli.carrier import Carrier, interrupts
 from chatdesk.cli.context import Context
-from chatdesk.cli.output import Progress, print_error, print_text
+from chatdesk.cli.output import Progress, print_hint, print_text
 from chatdesk.errors import StoreError
 from chatdesk.headless import Worker
 from chatdesk.session import Session, Silent
@@ -30,7 +34,8 @@ class Screen(Silent):
     def __init__(self, *, show_text: bool = True) -> None:
         self.progress = Progress()
         self._show_text = show_text
-        self._troubles: set[str] = set()
+        self._told: set[str] = set()  # notices and troubles: each is told once
+        self._mid_line = False  # whether the reply's text ends within a line of a terminal
 
     def model_state(self, state: ModelState) -> None:
         """The model is being loaded, or is there."""
@@ -44,21 +49,33 @@ class Screen(Silent):
             self.progress.clear()
             if self._show_text:
                 print_text(event.text, end="")
+                self._mid_line = not event.text.endswith("\n")
         elif isinstance(event, Delta):
             self.progress.show("Thinking")
         elif isinstance(event, PromptProgress) and event.total >= LONG_PROMPT:
             self.progress.show(f"Reading the conversation {event.done / event.total:.0%}")
         elif isinstance(event, Waiting):
-            self.progress.show("Loading the model" if event.reason == "loading" else "Waiting")
+            self.progress.show(waiting_words(event))
+        elif isinstance(event, Notice):
+            self._tell(event.text)
 
     def message_finished(self, message: Message) -> None:
         self.progress.clear()
+        self._mid_line = False
 
     def trouble(self, error: StoreError) -> None:
-        if str(error) not in self._troubles:
-            self._troubles.add(str(error))
-            self.progress.clear()
-            print_error(error)
+        self._tell(str(error))
+
+    def _tell(self, text: str) -> None:
+        """A line on standard error, once, and not at the end of a line of the reply."""
+        if text in self._told:
+            return
+        self._told.add(text)
+        self.progress.clear()
+        if self._mid_line and sys.stdout.isatty():
+            click.echo(err=True)
+        self._mid_line = False
+        print_hint(text)
 
 
 @dataclass(frozen=True)

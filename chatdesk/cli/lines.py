@@ -45,6 +45,14 @@ class Lines:
             parts.append(line)
         return "\n".join(parts)
 
+    def confirmed(self, question: str) -> bool:
+        """Ask at the terminal; anything but a yes is a no."""
+        try:
+            answer = input(question)
+        except (EOFError, KeyboardInterrupt):
+            return False
+        return answer.strip().lower() in ("y", "yes")
+
     def _block(self) -> str:
         parts: list[str] = []
         while (line := self._line(MORE)) is not None and line.strip() != BLOCK:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def models() -> None:
     """List, inspect, add and remove models.
 
-    M is a name from the list or the path of a GGUF file.
+    M is a name from the list or the path of a GGUF file. What models a provider has is shown by
+    chatdesk providers models.
     """
 
 
@@ -106,9 +107,11 @@ def remove(context: Context, /, model: str) -> None:
 
 
 def _default(context: Context) -> Path | None:
+    from chatdesk.providers.llama.choose import find_local
+
     try:
-        return context.library.find(context.settings.values.model.default)
-    except NotFound:
+        return find_local(context.library, context.settings.values.model.default)
+    except NotFound:  # it is at a provider, for one
         return None
 
 

@@ -11,6 +11,12 @@ from chatdesk.errors import SettingsError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+model_option = click.option(
+    "--model",
+    metavar="M",
+    help="A model of the library, the path of a GGUF file, or PROVIDER:MODEL.",
+)
+
 
 class Parameter(click.ParamType[Any]):
     """A sampling parameter, checked by its declaration."""

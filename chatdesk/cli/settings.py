@@ -55,7 +55,7 @@ def set_(context: Context, /, key: str, value: str) -> None:
     from chatdesk.settings import option
 
     if option(key).kind == "model":
-        value = context.library.lasting(value)
+        value = context.lasting(value)
     context.settings.set(key, value)
     print_hint(f"{key} is now {_shown(context, key) or 'empty'}.")
 
@@ -70,10 +70,22 @@ def reset(context: Context, /, keys: tuple[str, ...]) -> None:
         print_hint(f"{key} is now {_shown(context, key) or 'empty'}.")
 
 
+def _value(context: Context, key: str) -> Any:
+    """The value in force; a remote model is named as it is typed."""
+    from chatdesk.settings import option
+
+    value = context.settings.get(key)
+    if option(key).kind == "model" and ":" in value:
+        from chatdesk.providers.profiles import typed
+
+        return typed(value, context.profiles)
+    return value
+
+
 def _shown(context: Context, key: str) -> str:
     from chatdesk.settings import option
 
-    return option(key).text(context.settings.get(key))
+    return option(key).text(_value(context, key))
 
 
 def _shape(context: Context, key: str) -> dict[str, Any]:
@@ -82,7 +94,7 @@ def _shape(context: Context, key: str) -> dict[str, Any]:
     entry = option(key)
     value, default = (
         list(found) if isinstance(found, tuple) else found
-        for found in (context.settings.get(key), entry.default)
+        for found in (_value(context, key), entry.default)
     )
     return {
         "key": entry.key,

@@ -218,8 +218,8 @@ class Model(_Group):
     default: str = declare(
         "",
         "Model",
-        "The model for new conversations: a name from the library or the path of a GGUF file. "
-        "Empty: the one that comes with Chatdesk.",
+        "The model for new conversations: a name from the library, the path of a GGUF file, or "
+        "PROVIDER:MODEL for a remote one. Empty: the one that comes with Chatdesk.",
         longest=4096,
         kind="model",
     )

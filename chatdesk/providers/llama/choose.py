@@ -8,7 +8,7 @@ from pathlib import Path
 from chatdesk.errors import ModelError, NotFound
 from chatdesk.library import Library, ModelInfo, check_chat, check_fits, inspect
 from chatdesk.providers.llama.choice import ModelChoice, ModelParameters
-from chatdesk.providers.profiles.names import provider_of
+from chatdesk.providers.profiles import provider_of
 from chatdesk.settings import Settings
 
 

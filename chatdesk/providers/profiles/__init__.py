@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from chatdesk.providers.profiles.accounts import Accounts, KeyPlace
 from chatdesk.providers.profiles.file import Profiles
-from chatdesk.providers.profiles.names import RemoteName, split
+from chatdesk.providers.profiles.names import RemoteName, provider_of, split, typed
 from chatdesk.providers.profiles.presets import PRESETS, Continuing, Preset
 from chatdesk.providers.profiles.profile import TEMPLATES, Profile
 
@@ -22,5 +22,7 @@ __all__ = [
     "Profile",
     "Profiles",
     "RemoteName",
+    "provider_of",
     "split",
+    "typed",
 ]

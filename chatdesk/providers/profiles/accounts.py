@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
-from chatdesk.credentials import Keys, Secret
+from chatdesk.credentials import Keys, Origin, Secret
 from chatdesk.errors import KeyringError, UsageError
 from chatdesk.providers.profiles.file import Profiles
 from chatdesk.providers.profiles.profile import Profile
@@ -63,9 +63,10 @@ class Accounts:
         """Save a provider that was changed; returns it as it is then.
 
         With another origin, or where it is said that no key is needed any more, the old key is
-        deleted first: if that fails nothing is changed. What was allowed for the old origin (the environment's key,
-        plain http) is not allowed for the new one, unless allowed_anew says that the person allowed
-        it for this address. Raises UsageError, NotFound, StoreError, KeyringError.
+        deleted first: if that fails nothing is changed. What was allowed for the old origin (the
+        environment's key, plain http) is not allowed for the new one, unless allowed_anew says that
+        the person allowed it for this address. Raises UsageError, NotFound, StoreError,
+        KeyringError.
         """
         before = self.profiles.find(profile.id)
         try:
@@ -100,7 +101,7 @@ class Accounts:
     def _from_environment(self, profile: Profile) -> Secret | None:
         variable = profile.preset.variable
         text = self._environment.get(variable, "") if variable else ""
-        if not profile.use_environment or not text.strip():
+        if not text.strip() or not self._opted_in(profile):
             return None
         try:
             return Secret(text)
@@ -109,3 +110,16 @@ class Accounts:
                 f"The key in the environment variable {variable} cannot be used. {error.what}",
                 error.advice,
             ) from None
+
+    def _opted_in(self, profile: Profile) -> bool:
+        """Whether the person let this origin have the environment's key.
+
+        A copy that was given another address but is not saved yet does not inherit that.
+        """
+        if not profile.use_environment:
+            return False
+        usual = profile.preset.base_url
+        if usual and profile.origin == Origin.of(usual):
+            return True
+        saved = self.profiles.named(profile.id)
+        return saved is not None and saved.use_environment and saved.origin == profile.origin

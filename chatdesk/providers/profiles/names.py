@@ -47,6 +47,12 @@ def split(reference: str | None, profiles: Profiles) -> RemoteName | None:
     return None if profile is None else RemoteName(profile, model.strip())
 
 
+def typed(reference: str | None, profiles: Profiles) -> str | None:
+    """A model as a person would type it; what names no provider that is known stays as it is."""
+    remote = split(reference, profiles)
+    return reference if remote is None else remote.typed
+
+
 def provider_of(reference: str) -> str:
     """What stands for a provider in PROVIDER:MODEL, known or not; "" in what looks like a path."""
     provider, colon, _ = reference.partition(":")

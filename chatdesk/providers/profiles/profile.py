@@ -126,6 +126,11 @@ def checked(profile: Profile) -> Profile:
     return profile
 
 
+def plain_http(base_url: str) -> bool:
+    """Whether messages and key would go unencrypted to another computer. Raises UsageError."""
+    return not Origin.of(base_url).secure
+
+
 def _name(name: str) -> str:
     name = " ".join(unicodedata.normalize("NFC", name).split(" ")).strip()
     if not name:
@@ -166,7 +171,7 @@ def _base_url(profile: Profile) -> str:
             "The base URL has characters that do not belong in one.",
             "Copy it again from the provider's documentation.",
         )
-    if not origin.secure and not profile.allow_http:
+    if plain_http(text) and not profile.allow_http:
         raise UsageError(
             f"http:// to {origin.host} is not encrypted: others on the way could read every "
             "message, and the key.",

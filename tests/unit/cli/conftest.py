@@ -7,16 +7,14 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chatdesk.cli.context import Context, OnState
+from chatdesk.cli.context import Chosen, Context, OnState
 from chatdesk.cli.root import run
 from chatdesk.errors import NotFound
 from chatdesk.headless import Pumped
-from chatdesk.providers.llama import ModelChoice
 from chatdesk.providers.scripted import Script, ScriptedProvider
 
 
@@ -24,17 +22,16 @@ class ScriptedContext(Context):
     """A context in which every model but "nosuch" exists and says what the test wants."""
 
     scripts: tuple[Script, ...] = ()
-    provider: ScriptedProvider
 
-    def choose(self, model: str | None) -> ModelChoice:
+    def __post_init__(self) -> None:
+        self.provider = ScriptedProvider()  # until there is something to be asked
+
+    def choose_local(self, model: str | None) -> Chosen:
         if model == "nosuch":
             raise NotFound('There is no model "nosuch".', "See: chatdesk models list.")
-        return ModelChoice(Path(f"{model or 'scripted'}.gguf"), model or "scripted")
+        return Chosen(model or "scripted", model)
 
-    def lasting(self, model: str | None) -> str | None:
-        return model
-
-    def engine(self, on_state: OnState) -> Pumped:
+    def local_engine(self, on_state: OnState) -> Pumped:
         self.provider = ScriptedProvider(*self.scripts)
         return self.provider
 
