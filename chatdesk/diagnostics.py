@@ -2,7 +2,8 @@
 
 Logs are for a person to hand to someone else, so they hold no message texts (nobody may log one;
 and exception messages, where one could slip in, are cut short), no keys and no home directory:
-every line goes through redact(). A log that cannot be written is never an error of its own.
+every line goes through redact(), which knows the looks of keys and also the texts of those that
+this process used. A log that cannot be written is never an error of its own.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _LOG_FILES = 3
 _CRASH_BYTES = 256_000
 _SHORTEST_SECRET, _SHORTEST_ANYWHERE = 4, 8  # characters
 _MOST_SECRETS = 256
+_LONGEST_FOREIGN = 500  # of what a library logs
 _LONGEST_MESSAGE = 160  # of an exception; enough for a path, too little for a conversation
 
 _SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -134,24 +136,47 @@ def describe_exception(
         if current is None or id(current) in seen:
             continue
         seen.add(id(current))
-        words = str(current)
+        words = redact(str(current))  # before it is cut: half a key is not recognised
         if len(words) > _LONGEST_MESSAGE:
-            current._str = f"{words[:_LONGEST_MESSAGE]}..."  # type: ignore[attr-defined]
+            words = f"{words[:_LONGEST_MESSAGE]}..."
+        current._str = words  # type: ignore[attr-defined]
         pending += [current.__cause__, current.__context__, *(current.exceptions or ())]
     return redact("".join(told.format()).rstrip("\n"))
 
 
 class _Formatter(logging.Formatter):
-    """Redacts the whole record, traceback included."""
+    """Redacts the whole record, traceback included; a library's message is cut short as well."""
 
     def format(self, record: logging.LogRecord) -> str:
         # The text that another handler's formatter left there is not cut short.
         own = copy.copy(record)
         own.exc_text = None
+        if not _ours(record):
+            own.msg, own.args = redact(_message(record)), None
+            if len(own.msg) > _LONGEST_FOREIGN:
+                own.msg = f"{own.msg[:_LONGEST_FOREIGN]}..."
         return redact(super().format(own))
 
     def formatException(self, ei: _ExceptionInfo) -> str:
         return describe_exception(*ei)
+
+
+def _ours(record: logging.LogRecord) -> bool:
+    return record.name.partition(".")[0] == logger.name
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # a library's own mistake in what it logs
+        return str(record.msg)
+
+
+def _may_be_written(record: logging.LogRecord) -> bool:
+    """Whether a record is for the log: what HTTP clients tell below WARNING is requests, with their
+    headers and bodies, and their loggers may be set to it by a variable such as OPENAI_LOG.
+    """
+    return _ours(record) or record.levelno >= logging.WARNING
 
 
 class _LogFile(RotatingFileHandler):
@@ -193,6 +218,7 @@ def setup_logging(data: DataDir, verbose: bool) -> Callable[[], None]:
     root = logging.getLogger()
     for handler in handlers:
         handler.setFormatter(form)
+        handler.addFilter(_may_be_written)
         root.addHandler(handler)
     level_before = logger.level
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
@@ -227,7 +253,8 @@ def install_hooks(on_crash: Callable[[str], None] | None = None) -> Callable[[],
 
     on_crash gets the redacted traceback, in the thread where it happened: a window must carry it to
     its own thread. An exception inside on_crash is logged and goes no further. The hooks that were
-    there before are called too. Returns what puts them back.
+    there before are called too; instead of Python's own, which would show everything on standard
+    error, the redacted traceback is written there. Returns what puts them back.
     """
     before = sys.excepthook, threading.excepthook, sys.unraisablehook
     inside = threading.local()
@@ -237,9 +264,13 @@ def install_hooks(on_crash: Callable[[str], None] | None = None) -> Callable[[],
         kind: type[BaseException],
         error: BaseException | None,
         trace: TracebackType | None,
+        shown: bool,
     ) -> None:
         report = describe_exception(kind, error, trace)
         logger.critical("A bug, %s:\n%s", where, report)
+        if shown and sys.stderr is not None:
+            with contextlib.suppress(OSError, ValueError):
+                sys.stderr.write(f"{report}\n")
         if on_crash is None or getattr(inside, "telling", False):
             return
         inside.telling = True
@@ -253,19 +284,29 @@ def install_hooks(on_crash: Callable[[str], None] | None = None) -> Callable[[],
     def uncaught(
         kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
+        plain = before[0] is sys.__excepthook__
         if issubclass(kind, Exception):  # not Ctrl+C
-            tell("uncaught", kind, error, trace)
+            tell("uncaught", kind, error, trace, plain)
+            if plain:
+                return
         before[0](kind, error, trace)
 
     def uncaught_in_thread(args: threading.ExceptHookArgs) -> None:
+        plain = before[1] is threading.__excepthook__
         if issubclass(args.exc_type, Exception):
             name = args.thread.name if args.thread else "unknown"
-            tell(f"in thread {name}", args.exc_type, args.exc_value, args.exc_traceback)
+            tell(f"in thread {name}", args.exc_type, args.exc_value, args.exc_traceback, plain)
+            if plain:
+                return
         before[1](args)
 
     def unraisable(args: sys.UnraisableHookArgs) -> None:
+        plain = before[2] is sys.__unraisablehook__
         if issubclass(args.exc_type, Exception):
-            tell("where none can be raised", args.exc_type, args.exc_value, args.exc_traceback)
+            where = "where none can be raised"
+            tell(where, args.exc_type, args.exc_value, args.exc_traceback, plain)
+            if plain:
+                return
         before[2](args)
 
     sys.excepthook, threading.excepthook = uncaught, uncaught_in_thread
