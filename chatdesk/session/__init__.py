@@ -2,5 +2,6 @@
 
 from chatdesk.session.conversing import Removed, Session
 from chatdesk.session.listener import Listener, Silent
+from chatdesk.session.outgoing import Outgoing, outgoing
 
-__all__ = ["Listener", "Removed", "Session", "Silent"]
+__all__ = ["Listener", "Outgoing", "Removed", "Session", "Silent", "outgoing"]

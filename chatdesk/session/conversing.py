@@ -22,6 +22,7 @@ from chatdesk.chat.titles import title_from
 from chatdesk.chat.tree import Tree
 from chatdesk.errors import Busy, StoreError, UsageError
 from chatdesk.session.listener import Listener, Silent
+from chatdesk.session.outgoing import Outgoing, outgoing
 from chatdesk.session.replies import Replies
 from chatdesk.session.requests import request_for
 from chatdesk.session.trees import Trees
@@ -51,12 +52,22 @@ class Session:
         *,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        model_for_new: Callable[[], str | None] = lambda: None,
+        remote: Callable[[str], tuple[str, str] | None] = lambda model: None,
     ) -> None:
-        """clock gives Unix time in seconds, monotonic seconds for intervals."""
+        """clock gives Unix time in seconds, monotonic seconds for intervals.
+
+        model_for_new: the model that new conversations are made with, None for the default local
+        one; a remote default model is written into each, so that no conversation made without it
+        is ever sent there. remote: of a conversation's model that is a provider's, the model's and
+        the provider's names; None for a local one. It only tells them before the reply begins.
+        """
         self._store = store
         self._settings = settings
         self._listener: Listener = listener or Silent()
         self._clock = clock
+        self._model_for_new = model_for_new
+        self._remote = remote
         self._replies = Replies(store.messages, provider, self._listener, self._saved, monotonic)
         self._trees = Trees(store, self._replies.conversations)
         self._closed = False
@@ -101,7 +112,12 @@ class Session:
     # -- conversations ------------------------------------------------------------------------
 
     def new_conversation(self, **given: Any) -> Conversation:
-        """Make an empty conversation (title, system_prompt, parameters, model may be given)."""
+        """Make an empty conversation (title, system_prompt, parameters, model may be given).
+
+        Where no model is given it gets the one for new conversations.
+        """
+        if given.get("model") is None:
+            given["model"] = self._model_for_new()
         conversation = self._store.conversations.create(**given)
         self._listener.conversation_changed(conversation)
         return conversation
@@ -128,6 +144,21 @@ class Session:
         self._store.conversations.set_system_prompt(conversation_id, system_prompt)
         self._store.conversations.set_parameters(conversation_id, parameters)
         self._changed(conversation_id)
+
+    def set_model(self, conversation_id: str, model: str | None) -> None:
+        """Let another model answer from the next message on; None: the default local model.
+
+        A reply that is being written goes on as it began. Choosing a provider's model is the
+        choice to send it the conversation: outgoing() says what that is.
+        """
+        self._store.conversations.set_model(conversation_id, model)
+        self._changed(conversation_id)
+
+    def outgoing(self, conversation_id: str) -> Outgoing:
+        """What the conversation's next message takes along to whoever answers it."""
+        conversation = self._store.conversations.get(conversation_id)
+        path = self.tree(conversation_id).path()
+        return outgoing(conversation, path, self._settings())
 
     def delete(self, conversation_ids: Iterable[str]) -> None:
         """Move conversations to the trash; replies being written there are stopped and kept."""
@@ -309,6 +340,7 @@ class Session:
         """Save the row of a reply, which is the active leaf then."""
         if conversation.deleted_at is not None:  # by another process, or opened from the trash
             self._store.conversations.restore([conversation.id])
+        model, provider = self._expected(conversation, beginning)
         return self._store.messages.begin_reply(
             Message(
                 id=new_id(),
@@ -319,9 +351,22 @@ class Session:
                 reasoning=beginning.reasoning if beginning else "",
                 created_at=self._clock(),
                 status=Status.STREAMING,
-                model=beginning.model if beginning else conversation.model,
+                model=model,
+                provider=provider,
             )
         )
+
+    def _expected(
+        self, conversation: Conversation, beginning: Message | None
+    ) -> tuple[str | None, str | None]:
+        """Who is going to write a reply, as far as is known before it says so."""
+        chosen = conversation.model
+        remote = self._remote(chosen) if chosen is not None else None
+        if remote is not None:
+            return remote
+        if beginning is not None and beginning.provider is None:
+            return beginning.model, None
+        return chosen, None
 
     def _start(self, tree: Tree, added: list[Message], request: Request) -> Message:
         """Show what was saved and start the reply, which is the last of it."""

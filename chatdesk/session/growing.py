@@ -29,6 +29,7 @@ class GrowingReply:
     run: Run | None = None
     stop_by: float | None = None  # monotonic seconds; set once the person asked to stop
     model: str | None = None
+    provider: str | None = None  # where it runs, once the run has said so with its model
     end: Message | None = None  # the final row, until the database has it
     pause: float = CHECKPOINT  # seconds until the next attempt to save
     trouble: str = ""  # what was told of saving that failed
@@ -38,12 +39,23 @@ class GrowingReply:
 
     def as_message(self) -> Message:
         """The message with the text that has arrived until now."""
+        started = self.model is not None
         return replace(
             self.message,
             content=self.message.content + "".join(self._text),
             reasoning=self.message.reasoning + "".join(self._reasoning),
             model=self.model or self.message.model,
+            provider=self.provider if started else self.message.provider,
         )
+
+    @property
+    def wrote(self) -> bool:
+        """Whether any of it has come."""
+        return bool(self._text or self._reasoning)
+
+    def started(self, model: str, provider: str | None) -> None:
+        """Note who writes it. provider None: it is written in Chatdesk itself."""
+        self.model, self.provider = model, provider
 
     def grow(self, delta: Delta) -> None:
         """Take the next piece."""

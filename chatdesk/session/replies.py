@@ -14,7 +14,7 @@ from functools import partial
 from chatdesk.chat.events import Delta, Event, Failed, Finished, Started
 from chatdesk.chat.messages import Message, Status, new_id
 from chatdesk.chat.provider import Provider, Request
-from chatdesk.errors import ChatdeskError, NotFound, StoreError, UsageError
+from chatdesk.errors import ChatdeskError, NotFound, ReplyInterrupted, StoreError, UsageError
 from chatdesk.session.growing import STOP_PATIENCE, GrowingReply
 from chatdesk.session.listener import Listener
 from chatdesk.store import Messages
@@ -155,17 +155,22 @@ class Replies:
             self._save_end(reply)
         elif isinstance(event, Failed):
             _log.warning("A reply failed: %s %s", type(event.error).__name__, event.error.detail)
-            reply.finish(Status.FAILED, usage=event.usage, error=str(event.error))
+            cut = isinstance(event.error, ReplyInterrupted) and reply.wrote
+            reply.finish(
+                Status.INTERRUPTED if cut else Status.FAILED,
+                usage=event.usage,
+                error=str(event.error),
+            )
             self._save_end(reply)
         else:
             if isinstance(event, Started):
-                reply.model = event.model
-                self._note_model(message_id, event.model)
+                reply.started(event.model, event.provider or None)
+                self._note_model(message_id, event.model, event.provider or None)
             self._listener.reply_event(message_id, event)
 
-    def _note_model(self, message_id: str, model: str) -> None:
+    def _note_model(self, message_id: str, model: str, provider: str | None) -> None:
         try:
-            self._messages.set_model(message_id, model)
+            self._messages.set_model(message_id, model, provider)
         except StoreError as error:
             self._listener.trouble(error)  # the end of the reply saves it again
 

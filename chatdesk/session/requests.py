@@ -20,16 +20,9 @@ def request_for(
 
     Raises SettingsError where the conversation has a parameter that is out of bounds.
     """
-    system = conversation.system_prompt
-    if system is None:
-        system = settings.chat.system_prompt
-    messages = [PromptMessage(Role.SYSTEM, system)] if system.strip() else []
-    # A reply that failed before its first word would only teach the model to say nothing.
-    messages += [
-        PromptMessage(message.role, message.content, message.id)
-        for message in path
-        if message.content
-    ]
+    system = system_prompt_of(conversation, settings)
+    messages = [PromptMessage(Role.SYSTEM, system)] if system else []
+    messages += prompt_of(path)
     return Request(
         conversation_id=conversation.id,
         messages=tuple(messages),
@@ -38,3 +31,22 @@ def request_for(
         model=conversation.model,
         history=settings.chat.history,
     )
+
+
+def system_prompt_of(conversation: Conversation, settings: Settings) -> str:
+    """What the model is told before the conversation; "" for nothing."""
+    own = conversation.system_prompt
+    text = settings.chat.system_prompt if own is None else own
+    return text if text.strip() else ""
+
+
+def prompt_of(path: Iterable[Message]) -> list[PromptMessage]:
+    """The messages of a path that are sent.
+
+    A reply that failed before its first word would only teach the model to say nothing.
+    """
+    return [
+        PromptMessage(message.role, message.content, message.id)
+        for message in path
+        if message.content
+    ]
