@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -16,14 +17,20 @@ REPLY = Message("m", "c", "p", Role.ASSISTANT, "Hi", 1.0)
 
 
 @pytest.fixture
-def watched(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """Somebody looks: both streams are a terminal's."""
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+def watch(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """From the call on somebody looks: both streams are a terminal's."""
+
+    def begin() -> None:
+        for stream in (sys.stdout, sys.stderr):
+            monkeypatch.setattr(stream, "isatty", lambda: True)
+
+    return begin
 
 
-@pytest.mark.usefixtures("watched")
-def test_a_wait_counts_down_in_one_line_and_goes_away(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wait_counts_down_in_one_line_and_goes_away(
+    capsys: pytest.CaptureFixture[str], watch: Callable[[], None]
+) -> None:
+    watch()
     screen = Screen()
     for seconds in (2.0, 1.0, 0.2):
         screen.reply_event("m", Waiting("retrying", "Mistral is busy", seconds))
@@ -53,10 +60,10 @@ def test_a_notice_is_a_line_on_standard_error_and_told_once(
     assert capsys.readouterr() == ("", f"{NOTICE.text}\nThe disk is full.\n")
 
 
-@pytest.mark.usefixtures("watched")
 def test_a_notice_does_not_hang_on_a_line_of_the_reply(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], watch: Callable[[], None]
 ) -> None:
+    watch()
     screen = Screen()
     screen.reply_event("m", Delta("text", "Half a line"))
     screen.reply_event("m", NOTICE)
