@@ -71,7 +71,7 @@ def checks(data: DataDir) -> list[Check]:
         ("Memory", lambda: _memory(data, loaded())),
         ("SQLite", _sqlite),
         ("Conversations", lambda: _database(data)),
-        ("Key storage", _keyring),
+        ("Key storage", lambda: _keyring(data)),
         ("Crashes", lambda: _crashes(data)),
     )
     return [_answered(name, check) for name, check in made]
@@ -258,28 +258,24 @@ def _database(data: DataDir) -> Check:
     return Check("Conversations", True, f"sound, {size}, schema {schema}")
 
 
-def _keyring() -> Check:
-    import keyring
+def _keyring(data: DataDir) -> Check:
+    from chatdesk.credentials import Keys
+    from chatdesk.providers.profiles import Profiles
 
-    backend = keyring.get_keyring()
-    kind = type(backend)
-    name = f"{kind.__module__}.{kind.__qualname__}"
-    if kind.__module__ in ("keyring.backends.fail", "keyring.backends.null"):
-        return Check(
-            "Key storage",
-            True,
-            f"none ({name})",
-            "Keys of remote providers cannot be kept until the system has a keyring. Models on "
-            "this computer need none.",
-        )
-    if "plaintext" in name.lower():
-        return Check(
-            "Key storage",
-            False,
-            f"{name} keeps keys unprotected",
-            "Choose the system's own keyring in keyring's configuration.",
-        )
-    return Check("Key storage", True, str(getattr(backend, "name", "") or name))
+    state = Keys(data).check()
+    if state.error is None:
+        if state.condition == "usable":
+            return Check("Key storage", True, state.name)
+        advice = "It asks for its password when a key is needed."
+        return Check("Key storage", True, f"{state.name}, locked", advice)
+    needing = [profile.name for profile in Profiles(data).list() if profile.needs_key]
+    purpose = (
+        f"Until then the keys of {', '.join(needing[:5])} are kept for one run only."
+        if needing
+        else "Only remote providers have keys; models on this computer need none."
+    )
+    found = f"{state.name}: {state.error.what}" if state.name else state.error.what
+    return Check("Key storage", not needing, found, f"{state.error.advice} {purpose}")
 
 
 def _crashes(data: DataDir) -> Check:

@@ -32,6 +32,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ask": ("chatdesk.cli.ask", "ask"),
     "conversations": ("chatdesk.cli.conversations", "conversations"),
     "models": ("chatdesk.cli.models", "models"),
+    "keys": ("chatdesk.cli.keys", "keys"),
+    "providers": ("chatdesk.cli.providers", "providers"),
     "settings": ("chatdesk.cli.settings", "settings"),
     "doctor": ("chatdesk.cli.doctor", "doctor"),
 }

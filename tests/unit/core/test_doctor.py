@@ -6,12 +6,16 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from chatdesk import doctor
+from chatdesk.credentials import KeyringState, Keys, NoKeyring, UnsafeKeyring
 from chatdesk.doctor import Check, checks
+from chatdesk.errors import KeyringError
 from chatdesk.paths import DataDir
+from chatdesk.providers.profiles import Profiles
 from chatdesk.store import open_store
 
 
@@ -118,34 +122,39 @@ def test_the_display_is_named(data: DataDir, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("module", "ok", "advice"),
+    ("condition", "name", "error", "text", "advice"),
     [
-        ("keyring.backends.fail", True, "remote providers"),
-        ("keyring.backends.null", True, "remote providers"),
-        ("keyrings.alt.file.PlaintextKeyring", False, "own keyring"),
-        ("keyring.backends.SecretService", True, ""),
+        ("usable", "Secret Service", None, "Secret Service", ""),
+        ("locked", "Secret Service", None, "Secret Service, locked", "asks for its password"),
+        ("none", "", NoKeyring("There is none.", "Install one."), "There is none.", "Install one."),
+        ("unsafe", "", UnsafeKeyring("It is a file.", "Remove it."), "It is a file.", "Remove it."),
     ],
 )
 def test_where_keys_are_kept_is_told(
-    data: DataDir, monkeypatch: pytest.MonkeyPatch, module: str, ok: bool, advice: str
+    data: DataDir,
+    monkeypatch: pytest.MonkeyPatch,
+    condition: Any,
+    name: str,
+    error: KeyringError | None,
+    text: str,
+    advice: str,
 ) -> None:
-    import keyring
-
-    backend = type("Keyring", (), {"__module__": module, "name": "its name"})()
-    monkeypatch.setattr(keyring, "get_keyring", lambda: backend)
+    monkeypatch.setattr(Keys, "check", lambda self: KeyringState(condition, name, error))
     check = found(data, "Key storage")
-    assert check.ok is ok and advice in check.advice and bool(advice) == bool(check.advice)
+    assert check.ok and check.text == text and advice in check.advice
+    assert ("models on this computer need none" in check.advice) is (error is not None)
+    Profiles(data).add("Mistral", "mistral")
+    check = found(data, "Key storage")
+    assert check.ok is (error is None) and ("keys of Mistral" in check.advice) is not check.ok
 
 
 def test_a_check_that_breaks_is_a_failed_check(
     data: DataDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import keyring
-
-    def broken() -> object:
+    def broken(self: Keys) -> KeyringState:
         raise RuntimeError("no bus, token=abcdefgh")
 
-    monkeypatch.setattr(keyring, "get_keyring", broken)
+    monkeypatch.setattr(Keys, "check", broken)
     check = found(data, "Key storage")
     assert not check.ok and "no bus" in check.text and "abcdefgh" not in check.text
 
