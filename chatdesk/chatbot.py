@@ -7,12 +7,15 @@
         print(piece, end="")
     text = chat.send("Reverse the list")
 
-Nothing is saved, and what it says depends on its arguments alone, not on a person's settings. The
-model is loaded with the first message, in a thread that ends with close() or with the Chat.
+Nothing is saved, and what it says depends on its arguments alone, not on a person's settings. A
+local model is loaded with the first message, in a thread that ends with close() or with the Chat.
+With model="PROVIDER:MODEL" messages go to a provider that was set up in Chatdesk (in the window, or
+with chatdesk providers), with its key from the system's keyring.
 """
 
 from __future__ import annotations
 
+import logging
 import weakref
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
@@ -20,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from chatdesk.chat.events import Delta, Event, Failed, Finished
+from chatdesk.chat.events import Delta, Event, Failed, Finished, Notice
 from chatdesk.chat.messages import Role, new_id
 from chatdesk.chat.provider import PromptMessage, Request
 from chatdesk.errors import ChatdeskError, UsageError
@@ -28,7 +31,12 @@ from chatdesk.errors import ChatdeskError, UsageError
 if TYPE_CHECKING:
     from chatdesk.chat.messages import SamplingParameters
     from chatdesk.headless import Pumped, Worker
+    from chatdesk.paths import DataDir
+    from chatdesk.providers.profiles import Profiles
+    from chatdesk.providers.remote import RemoteProvider
     from chatdesk.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 Events = Generator[Event, None, None]  # what Worker.events() gives can be closed
 
@@ -59,13 +67,14 @@ class Chat:
         context_size: int = 0,
         threads: int = 0,
     ) -> None:
-        """system: what the model is told first. model: a name in the library or the path of a GGUF
-        file; None is the one that came with Chatdesk.
+        """system: what the model is told first. model: a name in the library, the path of a GGUF
+        file, or PROVIDER:MODEL (PROVIDER: is its default model); None is the one that came with
+        Chatdesk.
 
         context: how many past messages are sent with a new one at most; None: all that fit.
         temperature to stop: how a reply is written; None is the usual value. A reply ends before a
         text of stop and after max_tokens (0: no limit); with a seed it can be had again.
-        context_size (tokens) and threads: how the model is run; 0 is chosen automatically.
+        context_size (tokens) and threads: how a local model is run; 0 is chosen automatically.
 
         Raises SettingsError for a value out of bounds, UsageError for a negative context.
         """
@@ -100,7 +109,9 @@ class Chat:
 
         Nothing is sent before the first piece is asked for. A stream that was left unfinished is
         cut when the next message is sent. Raises UsageError for an empty message, ModelError where
-        the model cannot be used, ContextOverflow where the message is too long for it.
+        the model cannot be used, ContextOverflow where the message is too long for it,
+        ProviderError where a server does not do its part (ReplyInterrupted: after its first words)
+        and KeyringError where the key cannot be had.
         """
         if not prompt.strip():
             raise UsageError("The message is empty.", "Write something to send.")
@@ -176,6 +187,8 @@ class Chat:
                     if isinstance(event, Delta) and event.kind == "text":
                         reply.append(event.text)
                         yield event.text
+                    elif isinstance(event, Notice):
+                        _log.warning("%s", event.text)
                     elif isinstance(event, Failed):
                         raise event.error
                     ended = isinstance(event, Finished) and event.reason != "cancelled"
@@ -228,14 +241,31 @@ class Chat:
         return self._worker
 
     def _engine(self) -> Pumped:
-        from chatdesk.library import Library
+        from chatdesk.headless import Everyone
         from chatdesk.paths import data_dir
-        from chatdesk.providers.llama import LlamaEngine
-        from chatdesk.providers.llama.choose import Chooser
+        from chatdesk.providers.profiles import Profiles
 
+        data = data_dir()
+        profiles = Profiles(data)
         settings = self._settings  # not self: the engine must not keep the Chat alive
-        chooser = Chooser(Library(data_dir()), lambda: settings)
-        return LlamaEngine(chooser.resolve, lambda state: None, chooser.check)
+        return Everyone(lambda: _local(data, settings), lambda: _remote(data, profiles), profiles)
+
+
+def _local(data: DataDir, settings: Settings) -> Pumped:
+    from chatdesk.library import Library
+    from chatdesk.providers.llama import LlamaEngine
+    from chatdesk.providers.llama.choose import Chooser
+
+    chooser = Chooser(Library(data), lambda: settings)
+    return LlamaEngine(chooser.resolve, lambda state: None, chooser.check)
+
+
+def _remote(data: DataDir, profiles: Profiles) -> RemoteProvider:
+    from chatdesk.credentials import Keys
+    from chatdesk.providers.profiles import Accounts
+    from chatdesk.providers.remote import RemoteProvider
+
+    return RemoteProvider(Accounts(profiles, Keys(data)))
 
 
 def _settings(context_size: int, threads: int) -> Settings:
