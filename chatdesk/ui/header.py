@@ -83,9 +83,12 @@ class Header(QWidget):
         """Let the person change the title in its place."""
         self.title.begin()
 
-    def set_model(self, name: str, state: ModelKind) -> None:
-        """The model's name and what it is doing; "remote" wears the violet mark."""
-        self.model_button.set_model(name, state)
+    def set_model(self, name: str, state: ModelKind, about: str = "") -> None:
+        """The model's name and what it is doing; "remote" wears the violet mark.
+
+        about: what more there is to say in the tooltip in place of the usual words.
+        """
+        self.model_button.set_model(name, state, about)
 
     def set_loading(self, fraction: float | None) -> None:
         """How much of the model is loaded, 0 to 1; None: nothing is loading."""
@@ -94,10 +97,17 @@ class Header(QWidget):
         self.update()
 
     def set_context(
-        self, used: int | None, window: int | None, left_out: int = 0, detail: str = ""
+        self,
+        used: int | None,
+        window: int | None,
+        left_out: int = 0,
+        detail: str = "",
+        *,
+        estimated: bool = False,
+        remote: bool = False,
     ) -> None:
         """See ContextMeter.set_context."""
-        self.meter.set_context(used, window, left_out, detail)
+        self.meter.set_context(used, window, left_out, detail, estimated=estimated, remote=remote)
 
     def set_sidebar_shown(self, shown: bool) -> None:
         """Whether the sidebar stands beside: without it the way to a new chat is here."""
@@ -261,11 +271,12 @@ class _ModelButton(TextButton):
         self.setObjectName("modelButton")
         self._name = ""
         self._kind: ModelKind = "none"
+        self._about = ""
         self._progress: float | None = None
         self.set_model("", "none")
 
-    def set_model(self, name: str, kind: ModelKind) -> None:
-        self._name, self._kind = name, kind
+    def set_model(self, name: str, kind: ModelKind, about: str = "") -> None:
+        self._name, self._kind, self._about = name, kind, about
         self._show()
 
     def set_progress(self, fraction: float | None) -> None:
@@ -285,6 +296,7 @@ class _ModelButton(TextButton):
             icon, ink, state = "cloud", tokens.remote, "what you write leaves this computer"
         elif self._kind == "none":
             state = "not loaded yet"
+        state = self._about or state
         self.set_content(name, icon, ink)
         tip = f"{name}: {state}" if self._name else ""
         self.set_hint(

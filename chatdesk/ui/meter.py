@@ -23,27 +23,39 @@ class ContextMeter(Button):
         self._used = 0
         self._window = 0
         self._left_out = 0
+        self._estimated = False
         self.setFixedHeight(TARGET)
         self.clicked.connect(self._explain)
         self.set_context(None, None, 0)
 
     def set_context(
-        self, used: int | None, window: int | None, left_out: int, detail: str = ""
+        self,
+        used: int | None,
+        window: int | None,
+        left_out: int,
+        detail: str = "",
+        *,
+        estimated: bool = False,
+        remote: bool = False,
     ) -> None:
         """used of window tokens are filled and left_out messages do not fit.
 
-        detail is added to the explanation. Without a known window the meter is hidden.
+        detail is added to the explanation. estimated: used is an estimate, and says so. Without a
+        known window the meter is hidden, but for a remote model's: there it shows the tokens.
         """
         self._used, self._window, self._left_out = used or 0, window or 0, left_out
-        self.setVisible(bool(window) and used is not None)
+        self._estimated = estimated
+        self.setVisible(used is not None and (bool(window) or (remote and used > 0)))
         tip = self._explanation(detail)
-        self.set_hint(tip, f"Context {self.text()} full")
+        self.set_hint(tip, self._spoken())
         self.setAccessibleDescription(tip)
         self.updateGeometry()
         self.update()
 
     def text(self) -> str:
-        return f"{round(self.share * 100)}%"
+        """ "12%", "≈12%" for an estimate; "≈1.2k" (tokens) where the window is unknown."""
+        amount = f"{round(self.share * 100)}%" if self._window else _short(self._used)
+        return f"≈{amount}" if self._estimated else amount
 
     @property
     def share(self) -> float:
@@ -55,7 +67,7 @@ class ContextMeter(Button):
         return self.share > NEARLY_FULL or self._left_out > 0
 
     def _explanation(self, detail: str) -> str:
-        lines = [f"{self._used:,} of {self._window:,} tokens of the context are used."]
+        lines = [self._amount()]
         if self._left_out:
             messages = "message does" if self._left_out == 1 else "messages do"
             lines.append(
@@ -67,6 +79,20 @@ class ContextMeter(Button):
             lines.append("When it is full, the oldest messages are left out.")
         return "\n".join([*lines, *([detail] if detail else [])])
 
+    def _amount(self) -> str:
+        used = f"About {about(self._used):,}" if self._estimated else f"{self._used:,}"
+        mark = " (estimated)" if self._estimated else ""
+        if not self._window:
+            return f"{used} tokens are used{mark}; the provider does not tell its limit."
+        return f"{used} of {self._window:,} tokens of the context are used{mark}."
+
+    def _spoken(self) -> str:
+        roughly = "about " if self._estimated else ""
+        if not self._window:
+            used = about(self._used) if self._estimated else self._used
+            return f"Context {roughly}{used:,} tokens"
+        return f"Context {roughly}{round(self.share * 100)}% full"
+
     def _explain(self) -> None:
         QToolTip.showText(self.mapToGlobal(self.rect().bottomLeft()), self.toolTip(), self)
 
@@ -77,7 +103,8 @@ class ContextMeter(Button):
 
     def sizeHint(self) -> QSize:
         # As wide as the widest value, so that the header does not move while numbers run.
-        width = QFontMetrics(self._font()).horizontalAdvance("100%") + 1
+        widest = "≈100%" if self._estimated else "100%"
+        width = QFontMetrics(self._font()).horizontalAdvance(widest) + 1
         return QSize(S2 + RING_SIZE + S1 + 2 + width + S2, TARGET)
 
     def minimumSizeHint(self) -> QSize:
@@ -100,7 +127,7 @@ class ContextMeter(Button):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(tokens.border, RING_WIDTH))
         painter.drawEllipse(circle)
-        if self._used:
+        if self._used and self._window:
             painter.setPen(QPen(ink, RING_WIDTH, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
             painter.drawArc(circle, 90 * 16, -round(max(0.03, self.share) * 360 * 16))
         painter.setFont(self._font())
@@ -113,3 +140,17 @@ class ContextMeter(Button):
         )
         if self.ringed:
             ring(painter, QRectF(self.rect()), tokens.accent, RADIUS_SMALL)
+
+
+def about(count: int) -> int:
+    """An estimate as a person would say it: to two figures, as in 1,200 for 1,234."""
+    return round(count, min(2 - len(str(count)), 0))
+
+
+def _short(count: int) -> str:
+    """Tokens in as few characters as a percentage: "850", "1.2k", "12k", "1.2M"."""
+    for size, mark in ((1_000_000, "M"), (1_000, "k")):
+        if count >= size:
+            amount = count / size
+            return f"{amount:.1f}{mark}" if amount < 9.95 else f"{amount:.0f}{mark}"
+    return str(count)

@@ -6,23 +6,30 @@ the next start.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chatdesk.chat.events import Started
 from chatdesk.chat.messages import Message
 from chatdesk.chat.tree import Tree
 from chatdesk.store import State
 
-_KEY = "context."  # and the conversation's id: [window, how many are left out, the last of them]
+# And the conversation's id: [window, how many are left out, the last of them]; kept where something
+# is left out, and where a provider wrote the last reply: no model here knows its window.
+_KEY = "context."
 
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """How full the context window was at the last reply. Tokens; window None: unknown."""
+    """How full the context window was at the last reply. Tokens; window None: unknown.
+
+    estimated: used is an estimate. remote: a provider wrote the reply.
+    """
 
     used: int
     window: int | None
     left_out: int
+    estimated: bool = False
+    remote: bool = False
 
 
 class Contexts:
@@ -53,7 +60,8 @@ class Contexts:
             if usage is not None and usage.prompt_tokens is not None:
                 used = usage.prompt_tokens + (usage.completion_tokens or 0)
                 window, count, _last = self._saved(conversation_id) or (None, 0, None)
-                known = self._filling[conversation_id] = Filling(used, window, count)
+                known = Filling(used, window, count, usage.estimated, message.provider is not None)
+                self._filling[conversation_id] = known
                 return known
         return None
 
@@ -63,11 +71,15 @@ class Contexts:
         now = frozenset(event.left_out)
         self._left_out[conversation_id] = now
         self._filling[conversation_id] = Filling(
-            event.prompt_tokens or 0, event.context_window, len(now)
+            event.prompt_tokens or 0,
+            event.context_window,
+            len(now),
+            event.estimated,
+            bool(event.provider),
         )
-        if now or before:
-            last = event.left_out[-1] if now else None
-            value = [event.context_window, len(now), last] if now else None
+        last = event.left_out[-1] if now else None
+        value = (event.context_window, len(now), last) if now or event.provider else None
+        if value != self._saved(conversation_id):
             self._state.set(_KEY + conversation_id, value)
         return now ^ before
 
@@ -77,7 +89,9 @@ class Contexts:
         usage = message.usage
         if known is not None and usage is not None and usage.prompt_tokens:
             used = usage.prompt_tokens + (usage.completion_tokens or 0)
-            self._filling[message.conversation_id] = Filling(used, known.window, known.left_out)
+            self._filling[message.conversation_id] = replace(
+                known, used=used, estimated=usage.estimated
+            )
 
     def _saved(self, conversation_id: str) -> tuple[int | None, int, str | None] | None:
         saved = self._state.get(_KEY + conversation_id)

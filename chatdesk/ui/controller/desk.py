@@ -227,7 +227,14 @@ class Desk(QObject):
         if filling is None:
             header.set_context(0, window, 0)
         else:
-            header.set_context(filling.used, filling.window or window, filling.left_out)
+            header.set_context(
+                filling.used,
+                # A provider's limit may be unknown; it is never the local model's.
+                filling.window or (None if filling.remote else window),
+                filling.left_out,
+                estimated=filling.estimated,
+                remote=filling.remote,
+            )
 
     def _show_model(self, state: ModelState) -> None:
         window = self._window
