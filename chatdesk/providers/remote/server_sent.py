@@ -1,0 +1,64 @@
+"""Server-sent events, as servers of models use them: the data of each event, as bytes.
+
+httpx2's own lines end where Python's do, which is also at U+2028, U+0085 and other characters that
+stand unescaped in JSON: a reply with one of them would break. Here only CR and LF end a line, as
+the format says, and bytes are not decoded before an event is whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator
+
+
+class EventDecoder:
+    """Feed it chunks of bytes. Pure; belongs to one stream. The stream bounds an event's size."""
+
+    def __init__(self) -> None:
+        self._rest: list[bytes] = []
+        self._data: list[bytes] = []
+        self._skip_lf = False
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """The data of each event that this chunk completes. Events without data are left out."""
+        if self._skip_lf and chunk:
+            self._skip_lf = False
+            chunk = chunk.removeprefix(b"\n")
+        if b"\r" in chunk:
+            # A CR at the end may be the first half of CR LF.
+            self._skip_lf = chunk.endswith(b"\r")
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *lines, rest = chunk.split(b"\n")
+        found: list[bytes] = []
+        for line in lines:
+            if self._rest:
+                line = b"".join((*self._rest, line))
+                self._rest.clear()
+            self._line(line, found)
+        if rest:
+            self._rest.append(rest)
+        return found
+
+    def finish(self) -> list[bytes]:
+        """The data of an event that nothing ended, when the stream is over."""
+        found: list[bytes] = []
+        for line in (b"".join(self._rest), b""):
+            self._line(line, found)
+        self._rest.clear()
+        return found
+
+    def _line(self, line: bytes, found: list[bytes]) -> None:
+        if line.startswith(b"data:"):
+            self._data.append(line[5:].removeprefix(b" "))
+        elif not line and self._data:
+            found.append(b"\n".join(self._data))
+            self._data.clear()
+
+
+async def event_data(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    """The data of each event of a stream."""
+    decoder = EventDecoder()
+    async for chunk in chunks:
+        for data in decoder.feed(chunk):
+            yield data
+    for data in decoder.finish():
+        yield data
