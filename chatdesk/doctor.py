@@ -16,12 +16,15 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from chatdesk import diagnostics, paths
 from chatdesk.errors import ChatdeskError
 from chatdesk.library import Library, check_chat, check_fits, fits, inspect, size_text
 from chatdesk.paths import DataDir
+from chatdesk.providers.llama.choose import find_local, local_default
+from chatdesk.providers.profiles import Profiles
 from chatdesk.settings import SettingsFile
 
 _LITTLE_DISK = 500_000_000  # bytes
@@ -71,6 +74,7 @@ def checks(data: DataDir) -> list[Check]:
         ("Memory", lambda: _memory(data, loaded())),
         ("SQLite", _sqlite),
         ("Conversations", lambda: _database(data)),
+        ("Providers", lambda: _providers(data)),
         ("Key storage", lambda: _keyring(data)),
         ("Crashes", lambda: _crashes(data)),
     )
@@ -205,10 +209,16 @@ def _settings(settings: SettingsFile) -> Check:
 
 def _model(data: DataDir, settings: SettingsFile) -> Check:
     chosen = settings.values.model
-    info = inspect(Library(data).find(chosen.default))
+    info = inspect(_local_model(data, chosen.default))
     check_chat(info, chosen.chat_format)
     kind = f", {info.quantisation}" if info.quantisation else ""
     return Check("Model", True, f"{info.name} ({size_text(info.size_bytes)}{kind}), {info.path}")
+
+
+def _local_model(data: DataDir, default: str) -> Path:
+    """The file of the model that answers on this computer."""
+    library = Library(data)
+    return find_local(library, local_default(library, default))
 
 
 def _memory(data: DataDir, settings: SettingsFile) -> Check:
@@ -217,7 +227,7 @@ def _memory(data: DataDir, settings: SettingsFile) -> Check:
     memory = psutil.virtual_memory()
     text = f"{size_text(memory.available)} of {size_text(memory.total)} are free"
     try:
-        info = inspect(Library(data).find(settings.values.model.default))
+        info = inspect(_local_model(data, settings.values.model.default))
     except ChatdeskError:
         return Check("Memory", True, text)  # the model's own check tells
     context = settings.values.model.context_size
@@ -260,7 +270,6 @@ def _database(data: DataDir) -> Check:
 
 def _keyring(data: DataDir) -> Check:
     from chatdesk.credentials import Keys
-    from chatdesk.providers.profiles import Profiles
 
     state = Keys(data).check()
     if state.error is None:
@@ -276,6 +285,19 @@ def _keyring(data: DataDir) -> Check:
     )
     found = f"{state.name}: {state.error.what}" if state.name else state.error.what
     return Check("Key storage", not needing, found, f"{state.error.advice} {purpose}")
+
+
+def _providers(data: DataDir) -> Check:
+    profiles = Profiles(data)
+    if profiles.problems:
+        return Check(
+            "Providers",
+            False,
+            " ".join(profiles.problems),
+            "What was not understood is kept beside the file when a provider is next changed.",
+        )
+    kinds = ", ".join(profile.kind for profile in profiles.list())
+    return Check("Providers", True, kinds or "none: everything stays on this computer")
 
 
 def _crashes(data: DataDir) -> Check:
