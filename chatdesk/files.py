@@ -18,6 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+Signature = tuple[int, int, int]
+
+MOST_ASIDE = 20  # copies of one file; somebody should have looked by then
 PATIENCE = 2.0  # seconds; a holder needs milliseconds
 _PAUSE = 0.01
 
@@ -47,6 +50,34 @@ def replace_file(path: Path, content: bytes) -> None:
             os.close(folder)
 
 
+def keep_aside(path: Path, content: bytes | None) -> None:
+    """Keep what is about to be replaced as NAME.rejected-<n>.json; what is kept already is not
+    kept twice. content: its bytes, None for a file that cannot be read, which is moved. Raises
+    OSError.
+    """
+    if content is None and not path.is_file():
+        return
+    for number in range(1, MOST_ASIDE + 1):
+        kept = path.with_name(f"{path.stem}.rejected-{number}{path.suffix}")
+        if not kept.exists():
+            break
+        if content is not None and _same(kept, content):
+            return
+    if content is None:
+        path.replace(kept)
+    else:
+        replace_file(kept, content)
+
+
+def signature_of(path: Path) -> Signature | None:
+    """What tells one state of a file from another; None where there is no file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
 def open_to_read(path: Path) -> BinaryIO:
     """Open a file that may be anything, without waiting (for the writer of a pipe, say).
 
@@ -61,6 +92,10 @@ def open_to_read(path: Path) -> BinaryIO:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     raise NotAFile(errno.EINVAL, "it is not a file", str(path))
+
+
+def _same(path: Path, content: bytes) -> bool:
+    return path.stat().st_size == len(content) and path.read_bytes() == content
 
 
 @contextlib.contextmanager

@@ -18,15 +18,19 @@ from pathlib import Path
 from typing import Any
 
 from chatdesk.errors import SettingsError
-from chatdesk.files import file_lock, open_to_read, replace_file
+from chatdesk.files import (
+    Signature,
+    file_lock,
+    keep_aside,
+    open_to_read,
+    replace_file,
+    signature_of,
+)
 from chatdesk.settings.declared import Settings
 from chatdesk.settings.table import OPTIONS, option, validate
 
 # Far above what the longest system prompt needs; a larger file is something else.
 LARGEST_FILE = 4 * 1024 * 1024
-MOST_REJECTED = 20
-
-Signature = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ class SettingsFile:
         edited) changes nothing but `problems`.
         """
         with self._guard:
-            if _signature(self._path) == self._signature:
+            if signature_of(self._path) == self._signature:
                 return ()
             reading = self._read()
             if reading.broken:
@@ -141,10 +145,10 @@ class SettingsFile:
             # A file that broke since it was read must not take the other settings with it.
             current = self._set if reading.broken else reading.values
             if reading.problems:
-                self._keep_aside(reading)
+                keep_aside(self._path, reading.content)
             wanted = edit(dict(current))
             replace_file(self._path, _document(wanted))
-            signature = _signature(self._path)
+            signature = signature_of(self._path)
             changed = self._take(_Reading(wanted, reading.problems, signature=signature))
         self._tell(changed)
 
@@ -191,7 +195,7 @@ class SettingsFile:
                 callback(key)
 
     def _read(self) -> _Reading:
-        signature = _signature(self._path)
+        signature = signature_of(self._path)
         if signature is None and not os.path.lexists(self._path):  # a dead link is told
             return _Reading({})
         name = self._path.name
@@ -220,21 +224,6 @@ class SettingsFile:
         values, problems = _checked(document)
         return _Reading(values, problems, content if problems else None, signature)
 
-    def _keep_aside(self, reading: _Reading) -> None:
-        """Keep what is about to be replaced as settings.rejected-<n>.json. Raises OSError."""
-        if reading.content is None and not self._path.is_file():
-            return
-        for number in range(1, MOST_REJECTED + 1):
-            kept = self._path.with_name(f"{self._path.stem}.rejected-{number}.json")
-            if not kept.exists():
-                break
-            if reading.content is not None and _same(kept, reading.content):
-                return
-        if reading.content is None:
-            self._path.replace(kept)  # it cannot be read, so it is moved
-        else:
-            replace_file(kept, reading.content)
-
 
 def _document(values: Mapping[str, Any]) -> bytes:
     document: dict[str, dict[str, Any]] = {}
@@ -260,16 +249,3 @@ def _checked(document: Mapping[Any, Any]) -> tuple[dict[str, Any], tuple[str, ..
             except SettingsError as error:
                 problems.append(f"{error} It was left out of the settings.")
     return values, tuple(problems)
-
-
-def _same(path: Path, content: bytes) -> bool:
-    return path.stat().st_size == len(content) and path.read_bytes() == content
-
-
-def _signature(path: Path) -> Signature | None:
-    """What tells one state of the file from another; None where there is no file."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -17,7 +17,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chatdesk.errors import NotFound, StoreError, UsageError
-from chatdesk.files import file_lock, open_to_read, replace_file
+from chatdesk.files import (
+    Signature,
+    file_lock,
+    keep_aside,
+    open_to_read,
+    replace_file,
+    signature_of,
+)
 from chatdesk.paths import DataDir
 from chatdesk.providers.profiles.entries import (
     MOST_PROFILES,
@@ -32,9 +39,6 @@ from chatdesk.providers.profiles.presets import PRESETS
 from chatdesk.providers.profiles.profile import Profile, checked
 
 LARGEST_FILE = 4 * 1024 * 1024  # far above what MOST_PROFILES need
-MOST_REJECTED = 20
-
-Signature = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +187,7 @@ class Profiles:
         edited) changes nothing but `problems`.
         """
         with self._guard:
-            if _signature(self._path) == self._reading.signature:
+            if signature_of(self._path) == self._reading.signature:
                 return False
             before, reading = self._reading, self._read()
             if reading.broken:
@@ -212,9 +216,9 @@ class Profiles:
             # A file that broke since it was read must not take the providers with it.
             wanted = edit(self._reading.profiles if reading.broken else reading.profiles)
             if reading.problems:
-                self._keep_aside(reading)
+                keep_aside(self._path, reading.content)
             replace_file(self._path, document_of(wanted))
-            self._reading = _Reading(wanted, signature=_signature(self._path))
+            self._reading = _Reading(wanted, signature=signature_of(self._path))
         self._tell()
 
     def _tell(self) -> None:
@@ -242,7 +246,7 @@ class Profiles:
             ) from error
 
     def _read(self) -> _Reading:
-        signature = _signature(self._path)
+        signature = signature_of(self._path)
         if signature is None and not os.path.lexists(self._path):  # a dead link is told
             return _Reading()
         name = self._path.name
@@ -271,27 +275,3 @@ class Profiles:
             return broken("has no list of providers", content)
         profiles, problems = understood(entries)
         return _Reading(profiles, problems, content if problems else None, signature)
-
-    def _keep_aside(self, reading: _Reading) -> None:
-        """Keep what is about to be replaced as providers.rejected-<n>.json. Raises OSError."""
-        if reading.content is None and not self._path.is_file():
-            return
-        for number in range(1, MOST_REJECTED + 1):
-            kept = self._path.with_name(f"{self._path.stem}.rejected-{number}.json")
-            if not kept.exists():
-                break
-            if reading.content is not None and kept.read_bytes() == reading.content:
-                return
-        if reading.content is None:
-            self._path.replace(kept)  # it cannot be read, so it is moved
-        else:
-            replace_file(kept, reading.content)
-
-
-def _signature(path: Path) -> Signature | None:
-    """What tells one state of the file from another; None where there is no file."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
