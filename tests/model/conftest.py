@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +16,9 @@ from chatdesk.chat.messages import Role, SamplingParameters, Usage
 from chatdesk.chat.provider import PromptMessage, Request
 from chatdesk.headless import Worker
 from chatdesk.providers.llama import LlamaEngine, ModelChoice, ModelParameters, ModelState
+
+if TYPE_CHECKING:
+    from remote_desk import RemoteDesk
 
 WINDOW = 1024
 BATCH = 32
@@ -148,3 +151,12 @@ def small_desk(model_path: Path) -> Iterator[Desk]:
     """The same with a window of 256 tokens, which a test can fill."""
     choice = ModelChoice(model_path, "SmolLM2", parameters(context_size=256))
     yield from open_desk(lambda model: choice)
+
+
+@pytest.fixture
+def remote(data_path: Path) -> Iterator[RemoteDesk]:
+    """A person with providers, none yet, whose keys stay in memory."""
+    from remote_desk import open_remote
+
+    with open_remote(data_path) as desk:
+        yield desk
