@@ -2,7 +2,8 @@
 
 Start: one window for each data directory, logging, settings, database, window; the model is loaded
 once the window is on the screen, so that a person can type at once. End: no new runs, the replies
-being written are saved as interrupted, the worker is joined, the database closed, the loop stopped.
+being written are saved as interrupted, connections to servers are closed and the threads joined,
+the database is closed, the loop stopped.
 """
 
 from __future__ import annotations
@@ -18,15 +19,19 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
 from chatdesk import __version__
+from chatdesk.credentials import Keys
 from chatdesk.diagnostics import install_hooks, setup_logging
 from chatdesk.errors import ChatdeskError
 from chatdesk.library import Library
 from chatdesk.paths import DataDir
 from chatdesk.providers.llama import LlamaEngine
 from chatdesk.providers.llama.choose import Chooser
+from chatdesk.providers.profiles import Accounts, Profiles
+from chatdesk.providers.remote import RemoteProvider
+from chatdesk.providers.router import Router
 from chatdesk.settings import SettingsFile
 from chatdesk.store import Store, open_store
-from chatdesk.ui.bridge import ModelWorker, WorkerProvider
+from chatdesk.ui.bridge import CarriedProvider, ModelWorker, WorkerProvider
 from chatdesk.ui.controller.desk import Desk
 from chatdesk.ui.crash import CrashReporter
 from chatdesk.ui.housekeeping import Housekeeping
@@ -115,6 +120,10 @@ class Program:
         chooser = Chooser(library, lambda: settings.values)
         engine = LlamaEngine(chooser.resolve, self._worker.tell_state, chooser.check)
         self._worker.use(engine)
+        profiles = Profiles(data)
+        accounts = Accounts(profiles, Keys(data))
+        self._remote = RemoteProvider(accounts)
+        self._carried = CarriedProvider(self._remote)
         transcript = TranscriptView(theme)
         self.window = MainWindow(theme, transcript)
         self.desk = Desk(
@@ -126,7 +135,9 @@ class Program:
             store,
             library,
             engine,
-            WorkerProvider(self._worker),
+            Router(WorkerProvider(self._worker), self._carried, profiles),
+            accounts,
+            self._remote,
         )
         theme.apply(application)
         self._worker.state_changed.connect(self.desk.models.on_state)
@@ -172,6 +183,9 @@ class Program:
             self.desk.close()
             self._loop.run_until_complete(self.desk.tasks.ended())
         finally:  # whatever went wrong: a thread that still runs would abort the process
+            self._carried.close()
+            if not self._remote.close():
+                _log.error("The connections to servers did not end in time")
             if not self._worker.close():
                 _log.error("The model's thread did not end in time")
             self._store.close()

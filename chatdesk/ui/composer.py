@@ -8,7 +8,7 @@ closes, so that no word is lost.
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QFocusEvent, QHideEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QFocusEvent, QFontMetrics, QHideEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from chatdesk.ui.controls import IconButton, hint
@@ -17,6 +17,7 @@ from chatdesk.ui.message_field import MessageField
 from chatdesk.ui.theme import ICON, RADIUS, S1, S2, S3, S4, SCROLL_BAR, TARGET, Theme
 
 DRAFT_MS = 300
+SMALL_ICON = 14  # pixels of the mark that says where a message goes
 EDIT_BANNER = "Editing a message: a new branch starts here"
 
 
@@ -53,6 +54,8 @@ class Composer(QWidget):
         self.stop_button.hide()
         self.banner = _Banner(theme, self.card)
         self.banner.hide()
+        self.destination = _Destination(theme, self.card)
+        self.destination.hide()
 
         buttons = QVBoxLayout()
         buttons.setContentsMargins(0, 0, 0, 0)
@@ -69,6 +72,7 @@ class Composer(QWidget):
         inside.setSpacing(0)
         inside.addWidget(self.banner)
         inside.addLayout(row)
+        inside.addWidget(self.destination)
         across = QHBoxLayout(self)
         # Beside the transcript stands its scroll bar: both have their middle in the same place.
         across.setContentsMargins(S4, S2, S4 + SCROLL_BAR, S4)
@@ -144,6 +148,14 @@ class Composer(QWidget):
         self.field.setPlaceholderText(f"Message {name}".strip())
         # Qt repaints only where the placeholder appears or goes, not where it changes.
         self.field.viewport().update()
+
+    def set_destination(self, text: str, tip: str = "") -> None:
+        """Where the message goes when it leaves Chatdesk ("Sent to api.mistral.ai"); "": nowhere.
+
+        A screen reader hears it with the field.
+        """
+        self.destination.tell(text, tip)
+        self.field.setAccessibleDescription(tip or text)
 
     def set_enter_sends(self, enter_sends: bool) -> None:
         """Enter sends and Shift+Enter makes a line; else Enter makes a line, Ctrl+Enter sends."""
@@ -243,6 +255,54 @@ class _Card(QWidget):
         painter.setBrush(tokens.raised)
         area = QRectF(self.rect()).adjusted(width / 2, width / 2, -width / 2, -width / 2)
         painter.drawRoundedRect(area, RADIUS, RADIUS)
+
+
+class _Destination(QWidget):
+    """The violet mark of a message that will leave, and where it goes."""
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._text = ""
+        self.setObjectName("destination")
+        self.setCursor(Qt.CursorShape.ArrowCursor)
+        theme.changed.connect(self.updateGeometry)
+
+    def tell(self, text: str, tip: str) -> None:
+        self._text = text
+        self.setToolTip(tip)
+        self.setAccessibleName(text)
+        self.setVisible(bool(text))
+        self.update()
+
+    @property
+    def text(self) -> str:
+        return self._text
+
+    def sizeHint(self) -> QSize:
+        return QSize(0, QFontMetrics(self._theme.small_font()).height() + S2 + 2)
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        ink = self._theme.tokens.remote
+        mirrored = self.layoutDirection() == Qt.LayoutDirection.RightToLeft
+        height = self.height() - S2
+        x = self.width() - S4 - SMALL_ICON if mirrored else S4
+        image = pixmap("cloud", ink, SMALL_ICON, self.devicePixelRatioF())
+        painter.drawPixmap(x, (height - SMALL_ICON) // 2, image)
+        painter.setFont(self._theme.small_font())
+        painter.setPen(ink)
+        lead = S4 + SMALL_ICON + S1 + 2
+        room = self.rect().adjusted(S4 if mirrored else lead, 0, -lead if mirrored else -S4, -S2)
+        side = Qt.AlignmentFlag.AlignRight if mirrored else Qt.AlignmentFlag.AlignLeft
+        text = painter.fontMetrics().elidedText(
+            self._text, Qt.TextElideMode.ElideRight, room.width()
+        )
+        flags = side | Qt.AlignmentFlag.AlignAbsolute | Qt.AlignmentFlag.AlignVCenter
+        painter.drawText(room, flags, text)
 
 
 class _Banner(QWidget):

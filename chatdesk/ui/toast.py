@@ -67,17 +67,22 @@ class Toasts(QWidget):
         action_label: str | None = None,
         callback: Callable[[], object] | None = None,
         kind: ToastKind = "info",
+        *,
+        undoes: bool = True,
     ) -> Toast:
         """Say something; with an action_label a button calls callback once and ends the toast.
+
+        undoes: the action takes something back, so that act() (Ctrl+Z) does it.
 
         The same text again (without an action) replaces the toast that says it already.
         """
         for toast in list(self._shown):
-            if toast.text == text and callback is None:
+            if toast.text == text and (callback is None or not undoes):
                 self._remove(toast)
         while len(self._shown) >= MOST:
             self._remove(self._shown[0])
         toast = Toast(text, action_label, callback, kind, self._theme, self)
+        toast.undoes = undoes and toast.action_button is not None
         toast.ended.connect(self._ended)
         self._shown.append(toast)
         self._tell_actable()
@@ -92,7 +97,7 @@ class Toasts(QWidget):
     def act(self) -> bool:
         """Press the newest toast's action, as Ctrl+Z does; returns whether there was one."""
         for toast in reversed(self._shown):
-            if toast.action_button is not None:
+            if toast.undoes and toast.action_button is not None:
                 toast.action_button.click()
                 return True
         return False
@@ -134,7 +139,7 @@ class Toasts(QWidget):
         self._arrange()
 
     def _tell_actable(self) -> None:
-        actable = any(toast.action_button is not None for toast in self._shown)
+        actable = any(toast.undoes for toast in self._shown)
         if actable != self._actable:
             self._actable = actable
             self.actable.emit(actable)
@@ -177,6 +182,7 @@ class Toast(QWidget):
     ) -> None:
         super().__init__(parent)
         self.text = text
+        self.undoes = False
         self._theme = theme
         self._kind = kind
         self._callback = callback

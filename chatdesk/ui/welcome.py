@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from chatdesk.ui.controls import QuietScrollBar, TextButton
+from chatdesk.ui.dialog import label
 from chatdesk.ui.header import ModelKind
 from chatdesk.ui.icons import application_icon, pixmap
 from chatdesk.ui.theme import S1, S2, S3, S4, S5, S6, Theme
@@ -64,12 +65,10 @@ class Welcome(QScrollArea):
         across.addStretch(1)
 
         mark = self._mark = _Mark(self._column)
-        title = QLabel(TITLE, self._column)
-        title.setProperty("tone", "title")
+        title = self._title = label("", "title", self._column)
         title.setWordWrap(True)
         title.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        line = QLabel(LINE, self._column)
-        line.setProperty("tone", "secondary")
+        line = self._line = label("", "secondary", self._column)
         line.setWordWrap(True)
         line.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.card = _ModelCard(theme, self._column)
@@ -120,9 +119,17 @@ class Welcome(QScrollArea):
         self._arrange(2)
         self.set_model("", "", "none")
 
-    def set_model(self, name: str, size_text: str, state: ModelKind) -> None:
-        """The model that will answer: its name, its size in words, what it is doing."""
+    def set_model(
+        self, name: str, size_text: str, state: ModelKind, title: str = "", line: str = ""
+    ) -> None:
+        """The model that will answer: its name, its size in words, what it is doing.
+
+        For a remote one size_text is where it is, title and line say what this chat is.
+        """
         self.card.tell(name, size_text, state)
+        self._title.setText(title or TITLE)
+        self._line.setText(line or LINE)
+        self.more.setVisible(state != "remote")
 
     def _chosen(self) -> None:
         button = self.sender()

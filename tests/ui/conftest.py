@@ -13,8 +13,11 @@ from pytestqt.qtbot import QtBot
 from chatdesk.chat.events import Delta, Finished
 from chatdesk.chat.messages import Usage
 from chatdesk.chat.provider import Deliver, Request
+from chatdesk.credentials import Keys
 from chatdesk.library import Library
 from chatdesk.paths import DataDir
+from chatdesk.providers.profiles import Accounts, Profiles
+from chatdesk.providers.remote import RemoteProvider
 from chatdesk.settings import SettingsFile
 from chatdesk.store import open_store
 from chatdesk.ui.controller.desk import Desk
@@ -83,6 +86,8 @@ class Person:
         self.theme = Theme()
         self.theme.apply(application)
         self.transcript = TranscriptView(self.theme)
+        self.accounts = Accounts(Profiles(self.data), Keys(self.data))
+        self.servers = RemoteProvider(self.accounts)
         self.window = MainWindow(self.theme, self.transcript)
         self.desk = Desk(
             self.window,
@@ -94,6 +99,8 @@ class Person:
             Library(self.data),
             self.provider,  # type: ignore[arg-type]
             self.provider,
+            self.accounts,
+            self.servers,
         )
         self.desk.start()
         self.window.show()
@@ -102,6 +109,7 @@ class Person:
     def end(self) -> None:
         self.window.close()
         self.desk.close()
+        assert self.servers.close()
         self.store.close()
         self.window.deleteLater()
         QApplication.processEvents()

@@ -25,6 +25,9 @@ from chatdesk.ui.main_window import MainWindow
 from chatdesk.ui.theme import Theme
 
 if TYPE_CHECKING:
+    from chatdesk.providers.profiles import Accounts
+    from chatdesk.providers.remote import RemoteProvider
+    from chatdesk.ui.controller.answering import Question
     from chatdesk.ui.controller.desk import Desk
 
 MENU = (
@@ -33,6 +36,9 @@ MENU = (
     "delete_chat",
     "-",
     "models",
+    "manage_models",
+    "providers",
+    "-",
     "palette",
     "settings",
     "shortcuts",
@@ -52,6 +58,8 @@ class Commands(QObject):
         settings: SettingsFile,
         store: Store,
         library: Library,
+        accounts: Accounts,
+        servers: RemoteProvider,
     ) -> None:
         super().__init__(desk)
         self._desk = desk
@@ -61,6 +69,8 @@ class Commands(QObject):
         self._settings = settings
         self._store = store
         self._library = library
+        self._accounts = accounts
+        self._servers = servers
         self.actions = Actions(window, lambda name: icon(name, theme))
         theme.changed.connect(self.actions.refresh_icons)
         self._connect()
@@ -71,6 +81,45 @@ class Commands(QObject):
         self.actions.fill(menu, MENU)
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(position - QPoint(menu.sizeHint().width(), 0))
+
+    def show_picker(self) -> None:
+        """Open the list of models to choose from, below the model button; or close it."""
+        from chatdesk.ui.model_picker.picker import ModelPicker
+
+        window, choosing = self._window, self._desk.choosing
+        shown = window.findChild(ModelPicker)
+        if shown is not None and shown.isVisible():
+            shown.reject()
+            return
+        picker = ModelPicker(self._theme, window, below=window.header.model_button)
+        picker.models_requested.connect(self.show_models)
+        picker.providers_requested.connect(self.show_providers)
+        choosing.serve(picker)
+        self._open(picker)
+
+    def show_providers(self, profile_id: str = "") -> None:
+        """Open the manager of the providers, at this one."""
+        from chatdesk.ui.providers import ProvidersDialog
+
+        dialog = ProvidersDialog(self._accounts, self._servers, self._theme, self._window)
+        if profile_id:
+            dialog.select(profile_id)
+        self._open(dialog)
+
+    def ask_consent(self, question: Question) -> None:
+        """Ask whether a conversation may be sent; nothing happens unless the person agrees."""
+        from chatdesk.ui.consent import ConsentDialog
+
+        dialog = ConsentDialog(
+            question.profile,
+            question.told,
+            question.before,
+            question.stay,
+            self._theme,
+            self._window,
+        )
+        dialog.accepted.connect(question.yes)
+        self._open(dialog)
 
     def show_models(self) -> None:
         """Open the model manager."""
@@ -131,7 +180,9 @@ class Commands(QObject):
             "undo": window.toasts.act,
             "regenerate": self._regenerate,
             "copy_reply": lambda: self._with_last_reply("copy"),
-            "models": self.show_models,
+            "models": self.show_picker,
+            "manage_models": self.show_models,
+            "providers": self.show_providers,
             "add_model": self._add_model,
             "palette": self._show_palette,
             "toggle_sidebar": window.toggle_sidebar,
@@ -152,7 +203,8 @@ class Commands(QObject):
         window.toasts.actable.connect(partial(self.actions.set_possible, "undo"))
         conversations.opened.connect(self._opened)
         window.header.menu_requested.connect(self.menu)
-        window.header.model_requested.connect(self.show_models)
+        window.header.model_requested.connect(self.show_picker)
+        desk.answering.asked.connect(self.ask_consent)
         window.welcome.models_requested.connect(self.show_models)
         window.sidebar.settings_requested.connect(self.show_settings)
 

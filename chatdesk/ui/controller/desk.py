@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
@@ -17,15 +18,23 @@ from PySide6.QtWidgets import QDialog
 from chatdesk.chat.events import Event
 from chatdesk.chat.messages import Conversation, Message
 from chatdesk.chat.provider import Provider
-from chatdesk.errors import ChatdeskError, StoreError
-from chatdesk.library import Library, size_text
+from chatdesk.errors import ChatdeskError, KeyringError, StoreError
+from chatdesk.library import Library
 from chatdesk.paths import DataDir
 from chatdesk.providers.llama import LlamaEngine, ModelState
+from chatdesk.providers.profiles import Accounts, Profile
 from chatdesk.session import Session
 from chatdesk.settings import Settings, SettingsFile
 from chatdesk.store import Store
+from chatdesk.ui.controller.answering import Answering, ProviderGone, same_file
+from chatdesk.ui.controller.catalogue import Catalogue
+from chatdesk.ui.controller.choosing import Choosing
 from chatdesk.ui.controller.commands import Commands
+from chatdesk.ui.controller.consents import Consents
 from chatdesk.ui.controller.conversations import Conversations
+from chatdesk.ui.controller.gatekeeper import Gatekeeper
+from chatdesk.ui.controller.locals import Locals
+from chatdesk.ui.controller.marks import Marks
 from chatdesk.ui.controller.models import Models
 from chatdesk.ui.controller.reading import Reading
 from chatdesk.ui.controller.tasks import Tasks
@@ -33,6 +42,9 @@ from chatdesk.ui.controller.writing import Writing
 from chatdesk.ui.main_window import MainWindow
 from chatdesk.ui.theme import Theme
 from chatdesk.ui.transcript import TranscriptView
+
+if TYPE_CHECKING:
+    from chatdesk.providers.remote import RemoteProvider
 
 _log = logging.getLogger(__name__)
 
@@ -59,16 +71,42 @@ class Desk(QObject):
         library: Library,
         engine: LlamaEngine,
         provider: Provider,
+        accounts: Accounts,
+        servers: RemoteProvider,
     ) -> None:
+        """provider: of all replies. accounts, servers: the remote providers, and what asks them."""
         super().__init__(window)
         self._window = window
         self._theme = theme
         self.settings = settings
         self._store = store
-        self.session = Session(store, provider, self._settings_now, self)
+        profiles = self._profiles = accounts.profiles
+        consents = Consents(store.state)
         self.tasks = Tasks(self.show_error)
+        self.session = Session(
+            store,
+            Gatekeeper(provider, profiles, consents, self._reply_failed),
+            self._settings_now,
+            self,
+            model_for_new=lambda: self.answering.model_for_new(),
+            remote=lambda reference: self.answering.remote_name(reference),
+        )
+        self._locals = Locals(library, lambda: settings.values.model.default, self.tasks, self)
+        self.answering = Answering(
+            self.session, store, settings, profiles, consents, self._locals, self.attempt, self
+        )
+        self.catalogue = Catalogue(
+            library, profiles, servers, settings, store.state, self.tasks, self
+        )
+        self._marks = Marks(window)
         self.reading = Reading(
-            self.session, store.state, transcript, window.toasts, self.show_error, self
+            self.session,
+            store.state,
+            transcript,
+            window.toasts,
+            self.show_error,
+            self.answering.when_allowed,
+            self,
         )
         self.conversations = Conversations(
             self.session,
@@ -80,14 +118,32 @@ class Desk(QObject):
             self,
         )
         self.writing = Writing(
-            self.session, store, window.composer, self.conversations.open, self.show_error, self
+            self.session,
+            store,
+            window.composer,
+            self.conversations.open,
+            self.show_error,
+            self.answering.when_allowed,
+            self.answering.conversation_made,
+            self,
         )
         self.models = Models(
             engine, library, settings, self.tasks, window.toasts, self.show_error, self
         )
-        self.commands = Commands(self, window, theme, data, settings, store, library)
+        self.choosing = Choosing(
+            self.answering,
+            self.catalogue,
+            self.models,
+            settings,
+            profiles,
+            window.toasts,
+            self.attempt,
+            self,
+        )
+        self.commands = Commands(
+            self, window, theme, data, settings, store, library, accounts, servers
+        )
         self._layout = ""
-        self._sizes: tuple[object, str] = (None, "")
         self._ticking = QTimer(self)
         self._ticking.setInterval(TICK_MS)
         self._ticking.timeout.connect(self._tick)
@@ -120,8 +176,14 @@ class Desk(QObject):
         return bool(self.session.streaming_conversations())
 
     def show_error(self, error: ChatdeskError) -> None:
-        """Tell the person of an expected error."""
-        self._window.toasts.show_message(str(error), kind="error")
+        """Tell the person of an expected error, with what mends it where there is such a thing."""
+        toasts = self._window.toasts
+        if isinstance(error, ProviderGone):
+            toasts.show_message(
+                str(error), "Choose a model", self.commands.show_picker, "error", undoes=False
+            )
+        else:
+            toasts.show_message(str(error), kind="error")
 
     def flush(self) -> None:
         """Save what is only on the screen: the system is about to end the session."""
@@ -146,6 +208,8 @@ class Desk(QObject):
         self._ticking.stop()
         self._watching.stop()
         self._unsubscribe()
+        self.choosing.close()
+        self.answering.close()
         self.models.close()
         self.tasks.close()
         self.session.close()
@@ -158,6 +222,8 @@ class Desk(QObject):
 
     def conversation_changed(self, conversation: Conversation) -> None:
         self.conversations.conversation_changed(conversation)
+        if conversation.id == self.conversations.current:
+            self.answering.refresh()
         self.writing.refresh()
         self._keep_ticking()
 
@@ -194,8 +260,11 @@ class Desk(QObject):
         self.conversations.rewritten.connect(self._rewritten)
         self.reading.edit_requested.connect(self.writing.edit)
         self.reading.filling_changed.connect(self._show_filling)
-        self.models.changed.connect(self._show_model)
+        self.models.changed.connect(self._model_changed)
         self.models.chosen.connect(self._model_chosen)
+        self.models.worked.connect(self.answering.local_worked)
+        self.models.refused.connect(self.answering.local_refused)
+        self.answering.changed.connect(self._show_answerer)
         window.welcome.suggestion_chosen.connect(self.writing.send)
         window.files_dropped.connect(self.models.add)
         window.closing.connect(self._close_window)
@@ -207,6 +276,7 @@ class Desk(QObject):
     def _open(self, conversation_id: str | None) -> None:
         self.reading.show(conversation_id)
         self.writing.show(conversation_id)
+        self.answering.show(conversation_id, keep=self.writing.new_begun)
         self._show_welcome()
         self._window.composer.focus()
 
@@ -221,51 +291,54 @@ class Desk(QObject):
         self._window.show_welcome(empty)
 
     def _show_filling(self) -> None:
+        answerer, header = self.answering.answerer, self._window.header
+        remote = answerer.remote
+        if remote is not None:
+            window = self.catalogue.context_size(remote.profile, remote.model)
+        else:
+            state = self.models.state
+            here = same_file(answerer.local, state.path)
+            window = state.context_window if here else None
         filling = self.reading.filling()
-        header = self._window.header
-        window = self.models.state.context_window
         if filling is None:
             header.set_context(0, window, 0)
-        else:
-            header.set_context(
-                filling.used,
-                # A provider's limit may be unknown; it is never the local model's.
-                filling.window or (None if filling.remote else window),
-                filling.left_out,
-                estimated=filling.estimated,
-                remote=filling.remote,
-            )
+            return
+        # What was counted for a model here is only an estimate for one elsewhere, and its window is
+        # not theirs.
+        same = filling.remote == (remote is not None)
+        header.set_context(
+            filling.used,
+            (filling.window if same else None) or window,
+            filling.left_out if same else 0,
+            estimated=filling.estimated or not same,
+            remote=remote is not None,
+        )
 
-    def _show_model(self, state: ModelState) -> None:
-        window = self._window
-        loading = state.kind == "loading"
-        window.header.set_model(state.name, state.kind)
-        window.header.set_loading(state.fraction if loading else None)
-        window.composer.set_model_name(state.name)
-        window.welcome.set_model(state.name, self._model_size(state), state.kind)
-        if loading:
-            self.reading.model_loading(state.name, state.fraction)
+    def _show_answerer(self) -> None:
+        self._marks.show(self.answering.answerer, self.models.state)
         self._show_filling()
 
-    def _model_chosen(self) -> None:
-        # The command line can give a conversation a model of its own. What the person chooses while
-        # it is open holds for it, or the choice would seem to do nothing.
-        current = self.conversations.current
-        try:
-            if current is not None and self._store.conversations.get(current).model is not None:
-                self._store.conversations.set_model(current, None)
-        except ChatdeskError as error:
-            self.show_error(error)
+    def _model_changed(self, state: ModelState) -> None:
+        self.answering.look_at_files()
+        if state.kind == "loading":
+            self.reading.model_loading(state.name, state.fraction)
+        self._show_answerer()
 
-    def _model_size(self, state: ModelState) -> str:
-        # A file is looked at once, not at each step of its loading.
-        if self._sizes[0] != state.path:
-            try:
-                size = size_text(state.path.stat().st_size) if state.path else ""
-            except OSError:
-                size = ""
-            self._sizes = (state.path, size)
-        return self._sizes[1]
+    def _model_chosen(self, reference: str | None) -> None:
+        self.attempt(lambda: self.answering.local_chosen(reference))
+
+    def _reply_failed(self, profile: Profile, error: ChatdeskError) -> None:
+        """What is wrong with a key can be mended at once; the reply itself says what it is."""
+        from chatdesk.providers.remote.problems import KeyProblem
+
+        if isinstance(error, KeyringError | KeyProblem):
+            self._window.toasts.show_message(
+                error.what,
+                "Add or replace the key",
+                lambda: self.commands.show_providers(profile.id),
+                "error",
+                undoes=False,
+            )
 
     def _apply_settings(self, key: str) -> None:
         values = self.settings.values
@@ -279,6 +352,9 @@ class Desk(QObject):
             )
         if not key or key.startswith("composer."):
             self._window.composer.set_enter_sends(values.composer.enter_sends)
+        if not key or key.startswith("model."):
+            self._locals.forget()
+            self.answering.refresh()
 
     def _close_window(self) -> None:
         # As it is now: a window that is hidden tells another geometry on some systems.
@@ -296,12 +372,15 @@ class Desk(QObject):
 
     def _look_for_changes(self) -> None:
         self.settings.reload_if_changed()
+        self._profiles.reload_if_changed()
         self.attempt(self.conversations.look_for_changes)
 
     def _watch(self) -> None:
         began = time.monotonic()
         try:
-            self.conversations.look_for_changes()
+            self._profiles.reload_if_changed()
+            if self.conversations.look_for_changes():
+                self.answering.refresh()
         except StoreError as error:  # what the person does next tells, if it lasts
             _log.info("Changes could not be looked for: %s", error.detail)
         took = round((time.monotonic() - began) * 1000)

@@ -8,10 +8,12 @@ from PySide6.QtCore import QDateTime, QLocale, QTime
 
 from chatdesk.chat.messages import Message, Role, Status, Usage
 from chatdesk.chat.tree import Tree
+from chatdesk.ui.meter import about
 from chatdesk.ui.transcript.entries import Entry
 
 _CUT = frozenset((Status.STOPPED, Status.INTERRUPTED, Status.FAILED))
-_FAILED, _REPLY = Status.FAILED, Role.ASSISTANT
+_BROKEN = (Status.FAILED, Status.INTERRUPTED)
+_REPLY = Role.ASSISTANT
 
 _Known = tuple[Message, tuple[int, int], bool, Entry]
 
@@ -40,9 +42,10 @@ class Entries:
             content=message.content,
             reasoning=message.reasoning,
             status=message.status,
-            name=(message.model or "") if reply else "",
+            name=_one_line(message.model) if reply else "",
+            provider=_one_line(message.provider) if reply else "",
             error=message.error or "",
-            error_retryable=message.status is _FAILED,
+            error_retryable=message.status in _BROKEN,
             variant=variant,
             meter=meter(usage) if usage else "",
             meter_detail=meter_detail(usage) if usage else "",
@@ -99,6 +102,13 @@ class Clock:
             self._ends = int(moment) + 1
 
 
+def _one_line(name: str | None) -> str:
+    """A name as a server gives it, in one line that can be read."""
+    if not name or name.isprintable():
+        return name or ""
+    return " ".join("".join(c if c.isprintable() else " " for c in name).split())
+
+
 def can_continue(message: Message) -> bool:
     """Whether a reply ended before the model's turn was over and has text to go on from."""
     if message.role is not _REPLY or not message.content:
@@ -112,7 +122,8 @@ def meter(usage: Usage | None) -> str:
         return ""
     parts = []
     if usage.tokens_per_second:
-        parts.append(f"{usage.tokens_per_second:.0f} tok/s")
+        roughly = "≈" if usage.estimated else ""
+        parts.append(f"{roughly}{usage.tokens_per_second:.0f} tok/s")
     if usage.first_token_ms is not None:
         seconds = usage.first_token_ms / 1000
         parts.append(f"{seconds:.1f} s" if seconds >= 0.1 else f"{seconds:.2f} s")
@@ -124,15 +135,21 @@ def meter_detail(usage: Usage | None) -> str:
     if usage is None:
         return ""
     lines = []
+    # The times are measured always; counts, and what is made of them, may be estimates.
+    roughly, mark = ("About ", " (estimated)") if usage.estimated else ("", "")
     if usage.tokens_per_second:
-        lines.append(f"{usage.tokens_per_second:.1f} tokens per second")
+        speed = usage.tokens_per_second
+        figure = f"{speed:.0f}" if usage.estimated else f"{speed:.1f}"
+        lines.append(f"{roughly}{figure} tokens per second{mark}")
     if usage.first_token_ms is not None:
         lines.append(f"First token after {usage.first_token_ms / 1000:.2f} seconds")
     if usage.prompt_tokens is not None:
         cached = (
             f", {usage.cached_tokens:,} of them kept from before" if usage.cached_tokens else ""
         )
-        lines.append(f"{usage.prompt_tokens:,} tokens read{cached}")
+        count = about(usage.prompt_tokens) if usage.estimated else usage.prompt_tokens
+        lines.append(f"{roughly}{count:,} tokens read{cached}{mark}")
     if usage.completion_tokens is not None:
-        lines.append(f"{usage.completion_tokens:,} tokens written")
+        count = about(usage.completion_tokens) if usage.estimated else usage.completion_tokens
+        lines.append(f"{roughly}{count:,} tokens written{mark}")
     return "\n".join(lines)

@@ -39,13 +39,16 @@ class _Choice:
 
 class Models(QObject):
     """changed(ModelState): the model that is loaded, or being loaded, is another or further.
-    chosen(str): the person chose this model, as the settings name it, and it looks right.
+    chosen(str or None): the person chose this model, as a conversation is to name it (None: the
+    default one), and it looks right. worked: it is loaded. refused: it cannot be loaded.
 
     All methods belong to the GUI thread; the engine's states arrive through on_state().
     """
 
     changed = Signal(object)
-    chosen = Signal(str)
+    chosen = Signal(object)
+    worked = Signal()
+    refused = Signal()
 
     def __init__(
         self,
@@ -92,10 +95,13 @@ class Models(QObject):
         """Give up loading; the model of before comes back, in the settings too."""
         self._engine.cancel_load()
 
-    def choose(self, name: str) -> None:
-        """Use a model of the library or a file ("" is the bundled one)."""
+    def choose(self, name: str, *, only_for_new: bool = False) -> None:
+        """Use a model of the library or a file ("" is the bundled one).
+
+        only_for_new: conversations that have a model of their own keep it, the open one too.
+        """
         self._settings.reload_if_changed()  # the command line may have set a chat format for it
-        self._tasks.start(self._choose(name))
+        self._tasks.start(self._choose(name, only_for_new))
 
     def add(self, files: Sequence[str]) -> None:
         """Add model files to the library where they lie and use the last one."""
@@ -109,12 +115,14 @@ class Models(QObject):
             return
         self._tasks.start(self._add(models))
 
-    def use(self, name: str, path: Path | None = None) -> None:
+    def use(self, name: str, path: Path | None = None, *, only_for_new: bool = False) -> None:
         """Make a model, already looked at, the one of the settings, and load it.
 
-        path is its file's. If llama.cpp refuses it the setting goes back to the last one that
-        worked.
+        path is its file's. only_for_new: no conversation is given it. If llama.cpp refuses it the
+        setting goes back to the last one that worked.
         """
+        # The bundled one has no name in the settings; its file's is the same in every list.
+        pinned = name or (path.stem if path is not None else None)
         before = self._settings.values.model.default
         if name != before:
             self._settings.set("model.default", name)
@@ -122,7 +130,8 @@ class Models(QObject):
             self._pending = _Choice(self._pending.before if self._pending else before, path)
             self._settle.stop()
         self.load()
-        self.chosen.emit(name)
+        if not only_for_new:
+            self.chosen.emit(pinned)
 
     def on_state(self, state: object) -> None:
         """The engine told something."""
@@ -136,6 +145,7 @@ class Models(QObject):
             pending = None
         if state.kind == "ready" and pending is not None:
             self._pending = None
+            self.worked.emit()
         elif state.kind == "failed" and state.error is not None:
             self._failure = str(state.error)
             if isinstance(state.error, LoadCancelled):
@@ -145,6 +155,7 @@ class Models(QObject):
             try:
                 if pending is not None:
                     self._pending = None
+                    self.refused.emit()
                     self._settings.set("model.default", pending.before)
             except ChatdeskError as error:
                 self._show_error(error)
@@ -157,13 +168,13 @@ class Models(QObject):
 
     # -- inner --------------------------------------------------------------------------------
 
-    async def _choose(self, name: str) -> None:
+    async def _choose(self, name: str, only_for_new: bool) -> None:
         self._checking = True
         try:
             path = await self._tasks.in_thread(partial(self._check, name))
         finally:
             self._checking = False
-        self.use(name, path)
+        self.use(name, path, only_for_new=only_for_new)
 
     async def _add(self, files: Sequence[str]) -> None:
         name, path = "", None

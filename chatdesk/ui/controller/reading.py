@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from PySide6.QtCore import QObject, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 
-from chatdesk.chat.events import Delta, Event, PromptProgress, Started, Waiting
+from chatdesk.chat.events import Delta, Event, Notice, PromptProgress, Started, Waiting
 from chatdesk.chat.messages import Message, Role, Status
+from chatdesk.chat.waiting import waiting_words
 from chatdesk.errors import ChatdeskError, StoreError
 from chatdesk.session import Removed, Session
 from chatdesk.store import State
@@ -38,15 +39,20 @@ class Reading(QObject):
         transcript: TranscriptView,
         toasts: Toasts,
         show_error: Callable[[ChatdeskError], None],
+        when_allowed: Callable[[Callable[[], object]], None],
         parent: QObject | None = None,
     ) -> None:
+        """when_allowed: does what sends the conversation, once it may be sent."""
         super().__init__(parent)
         self._session = session
+        self._when_allowed = when_allowed
         self._transcript = transcript
         self._toasts = toasts
         self._show_error = show_error
         self._conversation: str | None = None
         self._activity: dict[str, tuple[str, float | None]] = {}
+        self._attempts: dict[str, float] = {}  # seconds to the next one, of replies that wait
+        self._noticed: set[str] = set()
         self._contexts = Contexts(state)
         self._entries = Entries()
         self._loading: tuple[str, float | None] = ("Loading the model", None)
@@ -107,19 +113,20 @@ class Reading(QObject):
             if conversation == self._conversation:
                 self._transcript.append_text(reply, event.kind, event.text)
         elif isinstance(event, Waiting):
-            text = "Waiting for another reply to finish"
-            self._set_activity(
-                message, *(self._loading if event.reason == "loading" else (text, None))
-            )
+            self._waiting(message, event)
         elif isinstance(event, PromptProgress):
             fraction = event.done / event.total if event.total else None
             self._set_activity(message, "Reading the conversation", fraction)
         elif isinstance(event, Started):
             self._set_activity(message, "Thinking", None)
             self._started(message, event)
+        elif isinstance(event, Notice) and event.text not in self._noticed:
+            self._noticed.add(event.text)
+            self._toasts.show_message(event.text)
 
     def message_finished(self, message: Message) -> None:
         self._activity.pop(message.id, None)
+        self._attempts.pop(message.id, None)
         self._contexts.finished(message)
         if message.conversation_id == self._conversation:
             tree = self._session.tree(message.conversation_id)
@@ -151,9 +158,9 @@ class Reading(QObject):
         elif action == "edit":
             self.edit_requested.emit(message_id, message.content)
         elif action in ("regenerate", "retry"):
-            session.regenerate(conversation, message_id)
+            self._when_allowed(lambda: session.regenerate(conversation, message_id))
         elif action == "continue":
-            session.continue_reply(conversation, message_id)
+            self._when_allowed(lambda: session.continue_reply(conversation, message_id))
         elif action in ("previous", "next"):
             session.select_variant(conversation, message_id, 1 if action == "next" else -1)
         elif action == "delete":
@@ -180,6 +187,19 @@ class Reading(QObject):
         if self._conversation is None:
             return iter(())
         return self._session.tree(self._conversation).upwards()
+
+    def _waiting(self, message: Message, event: Waiting) -> None:
+        words = waiting_words(event)
+        self._set_activity(
+            message, *(self._loading if event.reason == "loading" else (words, None))
+        )
+        if event.reason != "retrying":
+            return
+        # Each wait is read out once, and not at every second of it.
+        before, seconds = self._attempts.get(message.id, 0.0), event.seconds or 0.0
+        self._attempts[message.id] = seconds
+        if seconds > before and message.conversation_id == self._conversation:
+            self._transcript.say(words)
 
     def _started(self, message: Message, event: Started) -> None:
         conversation = message.conversation_id

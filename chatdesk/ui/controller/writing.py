@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject
 
-from chatdesk.chat.messages import Role
+from chatdesk.chat.messages import Conversation, Role
 from chatdesk.chat.tree import last_of
 from chatdesk.errors import ChatdeskError, NotFound
 from chatdesk.session import Session
@@ -30,9 +30,16 @@ class Writing(QObject):
         composer: Composer,
         open_conversation: Callable[[str], object],
         show_error: Callable[[ChatdeskError], None],
+        when_allowed: Callable[[Callable[[], object]], None],
+        made: Callable[[Conversation], object],
         parent: QObject | None = None,
     ) -> None:
+        """when_allowed: does what sends the conversation, once it may be sent. made: is told of a
+        new conversation before it is opened.
+        """
         super().__init__(parent)
+        self._when_allowed = when_allowed
+        self._made = made
         self._session = session
         self._store = store
         self._composer = composer
@@ -48,6 +55,12 @@ class Writing(QObject):
         composer.edit_changed.connect(self._keep_edit)
         composer.edit_last_requested.connect(self.edit_last)
         composer.edit_cancelled.connect(self._leave_edit)
+
+    @property
+    def new_begun(self) -> bool:
+        """Whether something stands in the draft of the conversation that does not exist yet."""
+        known = self._unsaved.get(None)
+        return bool(self._store.state.get(NEW_DRAFT, "") if known is None else known)
 
     def show(self, conversation_id: str | None) -> None:
         """Take the draft of another conversation; the one shown before is saved."""
@@ -85,7 +98,9 @@ class Writing(QObject):
             return self._conversation
         self.flush()
         draft = self._draft()
-        conversation = self._session.new_conversation().id
+        new = self._session.new_conversation()
+        conversation = new.id
+        self._made(new)
         # In both places for a moment: at no time in none.
         self._store.conversations.set_draft(conversation, draft)
         self._open(conversation)
@@ -96,7 +111,7 @@ class Writing(QObject):
     def send(self, text: str) -> None:
         """Send a text as if it had been typed (a suggestion), without touching the draft."""
         try:
-            self._send(text)
+            self._when_allowed(lambda: self._send(text))
         except ChatdeskError as error:
             self._show_error(error)
 
@@ -131,6 +146,12 @@ class Writing(QObject):
 
     def _submit(self, text: str) -> None:
         # The text stays where it is until it is saved as a message.
+        try:
+            self._when_allowed(lambda: self._submit_now(text))
+        except ChatdeskError as error:
+            self._show_error(error)
+
+    def _submit_now(self, text: str) -> None:
         editing = self._editing
         try:
             if editing is not None and self._conversation is not None:

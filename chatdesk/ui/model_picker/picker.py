@@ -103,6 +103,11 @@ class ModelPicker(SearchPanel):
         elif before is not None and self._select(lambda row: row.identity == before.identity):
             self.list.verticalScrollBar().setValue(place)
 
+    def name_of(self, key: str | None) -> str:
+        """What a model that is offered is called; "" for one that is not."""
+        offers = (offer for shelf in self._shelves for offer in shelf.offers)
+        return next((offer.name for offer in offers if offer.key == key), "")
+
     def refill(self, query: str) -> str:
         self.rows.set_rows(
             rows_for(

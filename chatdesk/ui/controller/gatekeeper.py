@@ -1,0 +1,53 @@
+"""The last word on whether a conversation may leave: no way around it leads to a server.
+
+The window asks before it sends (answering.py). Should something be sent without having been asked
+about, it is refused here, whichever way it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chatdesk.chat.events import Event, Failed
+from chatdesk.chat.provider import Deliver, Provider, Request, Run
+from chatdesk.errors import ChatdeskError, ProviderError
+from chatdesk.providers.profiles import Profile, Profiles, split
+from chatdesk.ui.controller.consents import Consents
+
+
+class Gatekeeper:
+    """A Provider before another. Belongs to the GUI thread; so do the events that it sees."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        profiles: Profiles,
+        consents: Consents,
+        failed: Callable[[Profile, ChatdeskError], None],
+    ) -> None:
+        """failed: a remote reply ended with an error; called after the reply was told of it."""
+        self._provider = provider
+        self._profiles = profiles
+        self._consents = consents
+        self._failed = failed
+
+    def start(self, request: Request, deliver: Deliver) -> Run:
+        """Start the reply. Raises ProviderError where nobody agreed to send the conversation."""
+        self._profiles.reload_if_changed()  # it may have moved to another address a moment ago
+        remote = split(request.model, self._profiles)
+        if remote is None:
+            return self._provider.start(request, deliver)
+        profile = remote.profile
+        if not self._consents.given(request.conversation_id, profile.origin):
+            raise ProviderError(
+                f"Nothing was sent: this conversation was not meant for {profile.place} so far.",
+                "Try again, and choose whether it may be sent.",
+                retryable=True,
+            )
+
+        def watch(event: Event) -> None:
+            deliver(event)
+            if isinstance(event, Failed):
+                self._failed(profile, event.error)
+
+        return self._provider.start(request, watch)
