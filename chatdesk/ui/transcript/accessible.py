@@ -21,7 +21,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QAccessibleWidget
 from shiboken6 import Shiboken
 
-from chatdesk.ui.transcript.entries import Entry, actions, label
+from chatdesk.ui.transcript.entries import Entry, actions, label, origin
 from chatdesk.ui.transcript.overlay import WORDS
 
 if TYPE_CHECKING:
@@ -132,8 +132,14 @@ class MessageItem(QAccessibleInterface):
         if kind == QAccessible.Text.Value:
             return self._view.text_of(self.entry_id)
         if kind == QAccessible.Text.Description:
-            return ", ".join(part for part in (entry.time, entry.meter) if part)
+            parts = (self._activity(), origin(entry), entry.time, entry.meter)
+            return ", ".join(part for part in parts if part)
         return ""
+
+    def _activity(self) -> str:
+        """What a reply being written waits for."""
+        message = self._view.content.find(self.entry_id)
+        return message.activity[0] if message is not None and message.entry.streaming else ""
 
     def setText(self, kind: QAccessible.Text, text: str) -> None:
         return
@@ -202,9 +208,9 @@ class MessageActions(QAccessibleActionInterface):
 
 
 def spoken(entry: Entry, text: str, most: int) -> str:
-    """A message as it is read out: who and in what state, then what it says."""
-    if entry.error and not text:
-        text = f"{entry.error} {entry.error_advice}".strip()
+    """A message as it is read out: who and in what state, what went wrong, then what it says."""
+    if entry.error:
+        text = f"{entry.error} {entry.error_advice} {text}".strip()
     if len(text) > most:
         text = text[:most].rsplit(" ", 1)[0] + " \u2026"
     return f"{label(entry)}: {text}" if text else label(entry)
@@ -215,6 +221,12 @@ def announce(view: TranscriptView, entry: Entry) -> None:
     if QAccessible.isActive():
         message = spoken(entry, view.text_of(entry.id), ANNOUNCED_CHARACTERS)
         QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(view, message))
+
+
+def say(view: TranscriptView, text: str) -> None:
+    """Say something that the view shows and that the person waits for."""
+    if QAccessible.isActive():
+        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(view, text))
 
 
 def tell_focus(view: TranscriptView, index: int) -> None:

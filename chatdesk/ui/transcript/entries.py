@@ -27,8 +27,9 @@ class Entry:
     content of a reply is Markdown, that of a person plain text; both are untrusted. name: the
     model's display name. error, error_advice: worded for the person; error_detail: technical, shown
     folded. variant: (index from 1, count). meter: "41 tok/s · 0.2 s"; meter_detail: its tooltip.
-    left_out: the model no longer sees this message. remote: the reply came from another computer.
-    can_continue: the reply ended early and may go on. time: when it was written, as shown.
+    left_out: the model no longer sees this message. provider: whose reply it is where it came from
+    outside Chatdesk. can_continue: the reply ended early and may go on. time: when it was written,
+    as shown.
     """
 
     id: str
@@ -45,7 +46,7 @@ class Entry:
     meter: str = ""
     meter_detail: str = ""
     left_out: bool = False
-    remote: bool = False
+    provider: str = ""
     can_continue: bool = False
     time: str = ""
 
@@ -53,6 +54,12 @@ class Entry:
     def mine(self) -> bool:
         """Whether the person wrote it."""
         return self.role is Role.USER
+
+    @property
+    def broken(self) -> bool:
+        """Whether an error ended the reply: before its first words, or in the middle of them."""
+        cut = self.status is Status.INTERRUPTED and bool(self.error)
+        return self.status is Status.FAILED or cut
 
     @property
     def streaming(self) -> bool:
@@ -83,7 +90,7 @@ def actions(entry: Entry) -> tuple[Action, ...]:
             found.append("previous")
         if index < count:
             found.append("next")
-    if entry.status is Status.FAILED and entry.error_retryable:
+    if entry.broken and entry.error_retryable:
         found.append("retry")
     found.append("delete")
     if entry.meter_detail or entry.time:
@@ -95,7 +102,7 @@ def label(entry: Entry) -> str:
     """Who speaks and in what state, as a screen reader says it before the text."""
     if entry.mine:
         return "Your message"
-    who = f"Reply from {entry.name}" if entry.name else "Reply"
+    who = f"Reply from {title(entry)}" if title(entry) else "Reply"
     state = {
         Status.COMPLETE: "complete",
         Status.STREAMING: "being written",
@@ -104,3 +111,13 @@ def label(entry: Entry) -> str:
         Status.FAILED: "failed",
     }[entry.status]
     return f"{who}, {state}"
+
+
+def title(entry: Entry) -> str:
+    """Who wrote a reply: "SmolLM2", "open-mixtral-8x7b · Mistral"; "" where that is not known."""
+    return " · ".join(part for part in (entry.name, entry.provider) if part)
+
+
+def origin(entry: Entry) -> str:
+    """The sentence behind the mark of a reply from a provider; "" for any other message."""
+    return f"This reply came from {entry.provider}, outside Chatdesk" if entry.provider else ""

@@ -15,7 +15,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 from chatdesk.chat.messages import Status
 from chatdesk.ui import icons
 from chatdesk.ui.transcript.block import Block, Look, Target, caret, rounded
-from chatdesk.ui.transcript.entries import Entry
+from chatdesk.ui.transcript.entries import Entry, origin, title
 from chatdesk.ui.transcript.flow import Flow
 from chatdesk.ui.transcript.style import (
     CARET_WIDTH,
@@ -55,7 +55,7 @@ def draw_line(painter: QPainter, text: str, face: Face, ink: QColor, x: float, t
 
 
 class Header(Block):
-    """The name of who replies, small above the reply."""
+    """The name of who replies, small above the reply; a provider's wears a cloud."""
 
     ABOVE, BELOW = S1, S1
 
@@ -69,27 +69,32 @@ class Header(Block):
         self.height = self.ABOVE + self._style.small_bold.pitch + self.BELOW
         return self.height
 
+    def _shown(self) -> str:
+        """The name, cut where the column ends: what a server calls a model may be long."""
+        room = self._width - (S2 + SMALL_ICON if self._entry.provider else 0)
+        metrics = QFontMetricsF(self._style.small_bold.font)
+        name = title(self._entry) or "Reply"
+        return metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, max(room, 0))
+
     def paint(self, painter: QPainter, look: Look) -> None:
-        style, entry = look.style, self._entry
-        x = draw_line(
-            painter, entry.name or "Reply", style.small_bold, style.tokens.secondary, 0, self.ABOVE
-        )
-        if entry.remote:
-            middle = self.ABOVE + style.small.pitch / 2
-            draw_icon(
-                painter, "cloud", style.tokens.remote, SMALL_ICON, x + S2, middle - SMALL_ICON / 2
-            )
-            draw_line(
-                painter,
-                "leaves this computer",
-                style.small,
-                style.tokens.remote,
-                x + S2 + SMALL_ICON + S1,
-                self.ABOVE,
-            )
+        style = look.style
+        face, ink = style.small_bold, style.tokens.secondary
+        x = draw_line(painter, self._shown(), face, ink, 0, self.ABOVE)
+        if self._entry.provider:
+            top = self.ABOVE + (face.pitch - SMALL_ICON) / 2
+            draw_icon(painter, "cloud", style.tokens.remote, SMALL_ICON, x + S2, top)
 
     def tooltip_at(self, x: float, y: float, scroll: int = 0) -> str:
-        return self._entry.time if y >= self.ABOVE and x < self._width / 2 else ""
+        if y < self.ABOVE or x >= max(self._width / 2, self._end()):
+            return ""
+        whole = title(self._entry) if self._shown() != title(self._entry) else ""
+        lines = (whole if self._entry.name else "", origin(self._entry), self._entry.time)
+        return "\n".join(line for line in lines if line)
+
+    def _end(self) -> float:
+        """Where the name and its mark end."""
+        name = QFontMetricsF(self._style.small_bold.font).horizontalAdvance(self._shown())
+        return name + (S2 + SMALL_ICON if self._entry.provider else 0)
 
 
 class Divider(Block):
@@ -221,18 +226,26 @@ class ThoughtEnd(Block):
 
 
 class Activity(Block):
-    """What happens before the reply's first word, with a thin bar where there is a measure."""
+    """What happens before the reply's first word, with a thin bar where there is a measure.
+
+    below_text: it is a continued reply, whose beginning stands above.
+    """
 
     BAR = 240
 
-    def __init__(self, text: str, fraction: float | None, style: Style) -> None:
+    def __init__(
+        self, text: str, fraction: float | None, style: Style, *, below_text: bool = False
+    ) -> None:
         self._style = style
+        self._above = S3 if below_text else S1
         self._text = text
         self._fraction = fraction
 
     def lay_out(self, width: int) -> int:
         self._width = min(self.BAR, width)
-        self.height = S1 + self._style.body.pitch + (S2 if self._fraction is not None else 0)
+        self.height = (
+            self._above + self._style.body.pitch + (S2 if self._fraction is not None else 0)
+        )
         return self.height
 
     def paint(self, painter: QPainter, look: Look) -> None:
@@ -240,15 +253,15 @@ class Activity(Block):
         if not self._text:
             face = style.body
             size = face.ascent + face.descent
-            place = QRectF(-2, S1 + (face.pitch - size) / 2, 0, size)
+            place = QRectF(-2, self._above + (face.pitch - size) / 2, 0, size)
             caret(painter, place, style.tokens.accent, CARET_WIDTH)
             return
-        x = draw_line(painter, self._text, style.chrome, style.tokens.secondary, 0, S1)
+        x = draw_line(painter, self._text, style.chrome, style.tokens.secondary, 0, self._above)
         if self._fraction is None:
             return
         share = max(0.0, min(self._fraction, 1.0))
         numbers = Face.of(tabular(style.chrome.font), 1.4)
-        draw_line(painter, f"{share:.0%}", numbers, style.tokens.secondary, x + S2, S1)
+        draw_line(painter, f"{share:.0%}", numbers, style.tokens.secondary, x + S2, self._above)
         track = QRectF(0, S1 + style.body.pitch + 3, self._width, 3)
         rounded(painter, track, 1.5, style.tokens.border)
         if share > 0:
@@ -344,7 +357,7 @@ class Notice(Block):
 
 
 class ErrorCard(Block):
-    """A reply that failed: what happened, what to do, and technical details folded away."""
+    """A reply that failed or was cut: what happened, what to do, and details folded away."""
 
     ABOVE = S3
 
@@ -360,11 +373,13 @@ class ErrorCard(Block):
         self._detail = (
             Flow(entry.error_detail, style.small) if unfolded and entry.error_detail else None
         )
+        self._cut = entry.status is Status.INTERRUPTED
         labels = []
         if entry.error_retryable:
             labels.append(("Try again", Target("action", "retry")))
         if entry.can_continue:
-            labels.append(("Continue", Target("action", "continue")))
+            # Of a reply that was going well, going on is what is wanted most.
+            labels.insert(0 if self._cut else 1, ("Continue", Target("action", "continue")))
         if entry.error_detail:
             labels.append(("Hide details" if unfolded else "Details", Target("details")))
         self._buttons = _Buttons(labels, style)
@@ -395,15 +410,16 @@ class ErrorCard(Block):
     def paint(self, painter: QPainter, look: Look) -> None:
         style = look.style
         tokens = style.tokens
+        ink = tokens.warning if self._cut else tokens.danger
         rect = QRectF(0, self.ABOVE, self._width, self.height - self.ABOVE)
         rounded(painter, rect, RADIUS, tokens.raised, tokens.border)
         painter.save()
         painter.setClipRect(QRectF(0, self.ABOVE, 3, rect.height()))
-        rounded(painter, rect, RADIUS, tokens.danger)
+        rounded(painter, rect, RADIUS, ink)
         painter.restore()
         what, advice, detail = self._tops
         middle = what + style.chrome.pitch / 2
-        draw_icon(painter, "warning", tokens.danger, 18, S4, middle - 9)
+        draw_icon(painter, "warning", ink, 18, S4, middle - 9)
         x = S4 + 18 + S3
         painter.setPen(QPen(tokens.text))
         self._what.paint(painter, x, what)

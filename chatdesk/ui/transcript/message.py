@@ -133,9 +133,10 @@ class Message:
         names = []
         if not entry.mine:
             if entry.streaming:
-                if not self.length("content"):
+                # A continued reply has text already, and may wait all the same.
+                if not self.length("content") or self.activity[0]:
                     names.append("activity")
-            elif entry.status is Status.FAILED:
+            elif entry.broken:
                 names.append("error")
             elif entry.status is not Status.COMPLETE or entry.can_continue:
                 names.append("notice")
@@ -249,7 +250,7 @@ class Message:
         if name == "thought end":
             return ThoughtEnd()
         if name == "activity":
-            return Activity(*self.activity, style)
+            return Activity(*self.activity, style, below_text=bool(self.length("content")))
         if name == "error":
             return ErrorCard(entry, self.details, style)
         if name == "notice":

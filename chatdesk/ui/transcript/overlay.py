@@ -28,7 +28,18 @@ WORDS: dict[str, tuple[str, str]] = {
     "more": ("More", "more"),
 }
 # The row's order; "variant" is the text between the two arrows.
-ROW = ("copy", "edit", "regenerate", "continue", "previous", "variant", "next", "delete", "more")
+ROW = (
+    "copy",
+    "edit",
+    "regenerate",
+    "retry",
+    "continue",
+    "previous",
+    "variant",
+    "next",
+    "delete",
+    "more",
+)
 COPIED_MS = 1_600
 # An icon's ink begins this far inside its button: the row is moved so that ink meets the column.
 INSET = (TARGET - ICON) // 2

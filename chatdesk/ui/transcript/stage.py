@@ -108,6 +108,8 @@ class Stage:
                 continue
             message = self.content.messages[index]
             before = (message.head(), message.tail())
+            if part == "content":
+                message.activity = ("", None)  # the words themselves tell that it goes on
             source = message.source(part)
             source.append(text)
             if not self.layout.is_open(index):

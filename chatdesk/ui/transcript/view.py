@@ -29,7 +29,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QMenu, QToolTip, QWha
 
 from chatdesk.ui.controls import QuietScrollBar
 from chatdesk.ui.theme import Theme
-from chatdesk.ui.transcript.accessible import MessageList, announce, install, tell_focus
+from chatdesk.ui.transcript.accessible import MessageList, announce, install, say, tell_focus
 from chatdesk.ui.transcript.code import Code
 from chatdesk.ui.transcript.content import Content
 from chatdesk.ui.transcript.entries import Entry, Part
@@ -167,6 +167,10 @@ class TranscriptView(QAbstractScrollArea):
         """Say what happens before a reply's first word; fraction 0..1 shows a bar."""
         if self._stage.set_activity(entry_id, text, fraction):
             self._request()
+
+    def say(self, text: str) -> None:
+        """Have assistive technology read out one line."""
+        say(self, text)
 
     def text_of(self, entry_id: str) -> str:
         """The source text of an entry, all that has come; "" for an unknown one."""
