@@ -107,6 +107,7 @@ class FakeTgi:
     count: Callable[[str], int] = lambda text: len(text.split())
     info_extra: dict[str, Any] = field(default_factory=dict)
     info_left_out: frozenset[str] = frozenset()
+    has_info: bool = True
     streams: bool = True
     details: bool = True
     piece: int | None = None  # bytes written at once; None: an event at once
@@ -195,7 +196,7 @@ class FakeTgi:
         if self.api_key and request.headers.get("authorization") != f"Bearer {self.api_key}":
             await self._send(writer, Status(401))
         elif request.method == "GET":
-            known = request.path.endswith("/info")
+            known = request.path.endswith("/info") and self.has_info
             await self._send(
                 writer, Status(200, json.dumps(self.info()).encode()) if known else Status(404)
             )
@@ -243,7 +244,6 @@ class FakeTgi:
             return
         await self._begin(writer, "text/event-stream")
         told: list[Token] = []
-        last = [step for step in self.reply if isinstance(step, Token)][-1:]
         for index, step in enumerate(self.reply, start=1):
             if isinstance(step, Hold):
                 await self._hold(reader, writer)
@@ -258,7 +258,7 @@ class FakeTgi:
                 told.append(step)
                 content: dict[str, Any] = {"index": index, "token": _token(index, step)}
                 content |= {"generated_text": None, "details": None}
-                if last and step is last[0]:
+                if index == len(self.reply):
                     content["generated_text"] = self._text(told)
                     if self.details and request.parameters.get("details"):
                         content["details"] = {

@@ -39,11 +39,12 @@ class EventDecoder:
         return found
 
     def finish(self) -> list[bytes]:
-        """The data of an event that nothing ended, when the stream is over."""
+        """The data of an event after which the empty line is missing, when the stream is over.
+
+        A line that was cut in the middle is no data.
+        """
         found: list[bytes] = []
-        for line in (b"".join(self._rest), b""):
-            self._line(line, found)
-        self._rest.clear()
+        self._line(b"", found)
         return found
 
     def _line(self, line: bytes, found: list[bytes]) -> None:

@@ -29,9 +29,12 @@ def test_lines_of_one_event_are_joined_and_others_are_left_out() -> None:
     assert _decoded(b"data: {\ndata:}\nretry: 1\ndatum: 3\n\n\n\n:\n\n") == [b"{\n}"]
 
 
-def test_an_event_that_nothing_ended_still_counts() -> None:
-    assert _decoded(b"data: 1\n\ndata: 2") == [b"1", b"2"]
+def test_an_event_without_the_empty_line_still_counts() -> None:
     assert _decoded(b"data: 1\n\ndata: 2\n") == [b"1", b"2"]
+
+
+def test_a_line_that_was_cut_is_no_data() -> None:
+    assert _decoded(b"data: 1\n\ndata: {") == [b"1"]
 
 
 def test_what_only_python_takes_for_the_end_of_a_line_is_text() -> None:
