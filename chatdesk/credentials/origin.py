@@ -17,6 +17,7 @@ from chatdesk.errors import UsageError
 _PORTS = {"https": 443, "http": 80}
 _EXAMPLE = "Write it like https://api.example.com/v1 or http://127.0.0.1:8080."
 _UNFIT = re.compile(r"[\s\\\x00-\x1f\x7f-\x9f]")
+_NETLOC = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]{0,5}))?")
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 # Names that a resolver reads as a number: 127.1, 0x7f000001. The client would connect to an address
 # that nobody saw.
@@ -55,14 +56,13 @@ class Origin:
         except ValueError as error:  # brackets that do not match, for one
             raise UsageError("The address of the server cannot be read.", _EXAMPLE) from error
         _check_rest(text, parts)
-        try:
-            port = parts.port
-        except ValueError:
+        found = _NETLOC.fullmatch(parts.netloc)
+        if found is None:
             raise UsageError(
-                "The address of the server has a port that is no number from 1 to 65535.",
-                _EXAMPLE,
-            ) from None
-        return cls.from_parts(parts.scheme, parts.hostname or "", port)
+                "The address of the server cannot be read, or its port is no number.", _EXAMPLE
+            )
+        host, port = found.groups()
+        return cls.from_parts(parts.scheme, host, int(port) if port else None)
 
     @classmethod
     def from_parts(cls, scheme: str, host: str, port: int | None = None) -> Origin:
@@ -136,11 +136,11 @@ def _check_rest(text: str, parts: SplitResult) -> None:
 
 
 def _normal_host(given: str) -> str:
-    host = given.removeprefix("[").removesuffix("]").lower()
+    host = given.lower()
     if not host:
         raise UsageError("The address names no server.", _EXAMPLE)
-    if ":" in host:
-        return _normal_ipv6(host)
+    if ":" in host or host.startswith("["):
+        return _normal_ipv6(host.removeprefix("[").removesuffix("]"))
     if not host.isascii():
         host = _ascii_host(host)
     host = host.removesuffix(".")

@@ -143,7 +143,7 @@ def _is_copy(record: Record, here: Path) -> bool:
         if os.path.samefile(original, here):  # noqa: PTH121 (another name of the same directory)
             return False
         found = _read(original / FILE_NAME)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # no path of this system
         return False
     except OSError:
         return True  # there, and not ours to look into: rather ask for the keys once more
