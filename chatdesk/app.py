@@ -12,22 +12,23 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
 
 import qasync
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
 from chatdesk import __version__
+from chatdesk.chat.provider import Deliver, Request, Run
 from chatdesk.credentials import Keys
 from chatdesk.diagnostics import install_hooks, setup_logging
-from chatdesk.errors import ChatdeskError
+from chatdesk.errors import ChatdeskError, ProviderError
 from chatdesk.library import Library
 from chatdesk.paths import DataDir
 from chatdesk.providers.llama import LlamaEngine
 from chatdesk.providers.llama.choose import Chooser
-from chatdesk.providers.profiles import Accounts, Profiles
-from chatdesk.providers.remote import RemoteProvider
+from chatdesk.providers.profiles import Accounts, Profile, Profiles
 from chatdesk.providers.router import Router
 from chatdesk.settings import SettingsFile
 from chatdesk.store import Store, open_store
@@ -41,6 +42,10 @@ from chatdesk.ui.single_instance import SingleInstance
 from chatdesk.ui.theme import Theme
 from chatdesk.ui.transcript import TranscriptView
 from chatdesk.ui.warmup import WarmUp
+
+if TYPE_CHECKING:
+    from chatdesk.credentials import Secret
+    from chatdesk.providers.remote import Check, RemoteModel, RemoteProvider
 
 _log = logging.getLogger(__name__)
 
@@ -122,7 +127,7 @@ class Program:
         self._worker.use(engine)
         profiles = Profiles(data)
         accounts = Accounts(profiles, Keys(data))
-        self._remote = RemoteProvider(accounts)
+        self._remote = LateServers(accounts)
         self._carried = CarriedProvider(self._remote)
         transcript = TranscriptView(theme)
         self.window = MainWindow(theme, transcript)
@@ -193,6 +198,45 @@ class Program:
             self.window.deleteLater()
             # Last: until here a second SIGTERM must not cut the saving short.
             self._signals.close()
+
+
+class LateServers:
+    """The provider of remote models, made when it is first needed: typing does not wait for it.
+
+    GUI thread only; after that as RemoteProvider says.
+    """
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
+        self._made: RemoteProvider | None = None
+        self._closed = False
+
+    def start(self, request: Request, deliver: Deliver) -> Run:
+        """Start a reply."""
+        return self._get().start(request, deliver)
+
+    def models(
+        self, profile: Profile, key: Secret | None = None
+    ) -> Future[tuple[RemoteModel, ...]]:
+        """The models that a server offers."""
+        return self._get().models(profile, key)
+
+    def test(self, profile: Profile, key: Secret | None = None, model: str = "") -> Future[Check]:
+        """Whether a server can be used."""
+        return self._get().test(profile, key, model)
+
+    def close(self) -> bool:
+        """End all connections; False where their thread did not end in time."""
+        self._closed = True
+        return self._made is None or self._made.close()
+
+    def _get(self) -> RemoteProvider:
+
+        if self._closed:
+            raise ProviderError("Chatdesk is closing.", "Start it again.")
+        if self._made is None:
+            self._made = RemoteProvider(self._accounts)
+        return self._made
 
 
 def _loop_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -26,7 +26,7 @@ from chatdesk.ui.model_picker.offers import Offer, Shelf
 
 if TYPE_CHECKING:
     from chatdesk.credentials import Secret
-    from chatdesk.providers.remote import RemoteModel
+    from chatdesk.providers.remote import Check, RemoteModel
     from chatdesk.ui.models.rows import Row
 
 _KEY = "models."  # and the provider's id: {"of": its address, "at": Unix seconds, "models": [...]}
@@ -35,11 +35,15 @@ MOST_KEPT = 2_000  # models of one provider
 
 
 class Servers(Protocol):
-    """What is asked for lists (RemoteProvider)."""
+    """Who asks servers (RemoteProvider)."""
 
     def models(
         self, profile: Profile, key: Secret | None = None
     ) -> Future[tuple[RemoteModel, ...]]: ...
+
+    def test(
+        self, profile: Profile, key: Secret | None = None, model: str = ""
+    ) -> Future[Check]: ...
 
 
 @dataclass(frozen=True, slots=True)

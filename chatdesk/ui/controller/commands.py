@@ -26,8 +26,8 @@ from chatdesk.ui.theme import Theme
 
 if TYPE_CHECKING:
     from chatdesk.providers.profiles import Accounts
-    from chatdesk.providers.remote import RemoteProvider
     from chatdesk.ui.controller.answering import Question
+    from chatdesk.ui.controller.catalogue import Servers
     from chatdesk.ui.controller.desk import Desk
 
 MENU = (
@@ -59,7 +59,7 @@ class Commands(QObject):
         store: Store,
         library: Library,
         accounts: Accounts,
-        servers: RemoteProvider,
+        servers: Servers,
     ) -> None:
         super().__init__(desk)
         self._desk = desk

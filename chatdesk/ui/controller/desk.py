@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
@@ -27,7 +26,7 @@ from chatdesk.session import Session
 from chatdesk.settings import Settings, SettingsFile
 from chatdesk.store import Store
 from chatdesk.ui.controller.answering import Answering, ProviderGone, same_file
-from chatdesk.ui.controller.catalogue import Catalogue
+from chatdesk.ui.controller.catalogue import Catalogue, Servers
 from chatdesk.ui.controller.choosing import Choosing
 from chatdesk.ui.controller.commands import Commands
 from chatdesk.ui.controller.consents import Consents
@@ -42,9 +41,6 @@ from chatdesk.ui.controller.writing import Writing
 from chatdesk.ui.main_window import MainWindow
 from chatdesk.ui.theme import Theme
 from chatdesk.ui.transcript import TranscriptView
-
-if TYPE_CHECKING:
-    from chatdesk.providers.remote import RemoteProvider
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +68,7 @@ class Desk(QObject):
         engine: LlamaEngine,
         provider: Provider,
         accounts: Accounts,
-        servers: RemoteProvider,
+        servers: Servers,
     ) -> None:
         """provider: of all replies. accounts, servers: the remote providers, and what asks them."""
         super().__init__(window)
