@@ -70,6 +70,6 @@ def _finish(reply: Message, as_json: bool) -> int:
         print_json(message_shape(reply, active=True))
     elif reply.content and not reply.content.endswith("\n"):
         print_text("")
-    if reply.status is Status.FAILED:
+    if reply.status is Status.FAILED or reply.error:  # an interrupted one has its reason, too
         raise ProviderError(reply.error or "The reply could not be written.")
     return 130 if reply.status is Status.STOPPED else 0

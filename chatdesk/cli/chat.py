@@ -224,8 +224,10 @@ class TerminalChat:
         self._seen = self.talk.store.data_version()
         if ended.content and not ended.content.endswith("\n"):
             print_text("")
-        if ended.status is Status.FAILED:
+        if ended.status is Status.FAILED or ended.error:
             print_hint(ended.error or "The reply could not be written.")
+            if ended.status is Status.INTERRUPTED and ended.content:
+                print_hint("/continue goes on with it, /regenerate tries again.")
         elif self.lines.interactive:
             print_hint(_summary(ended))
 

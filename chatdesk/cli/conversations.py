@@ -108,7 +108,8 @@ def heading(message: Message, tree: Tree) -> str:
     number, count = tree.variant(message.id)
     notes = [f"{number}/{count}"] if count > 1 else []
     if message.status in _NOTES:
-        notes.append(_NOTES[message.status])
+        why = f": {safe_line(message.error)}" if message.error else ""
+        notes.append(_NOTES[message.status] + why)
     if message.status is Status.FAILED:
         notes.append(f"failed: {safe_line(message.error or '')}")
     return f"[{who}]" + (f" ({', '.join(notes)})" if notes else "")

@@ -107,9 +107,26 @@ def conversing(context: Context, store: Store, screen: Screen) -> Iterator[Conve
     engine = context.engine(lambda state: carrier.post(lambda: screen.model_state(state)))
     carrier.use(engine)
     load = getattr(engine, "load", lambda model: None)  # a scripted engine has nothing to load
-    session = Session(store, carrier, lambda: context.settings.values, screen)
+    session = Session(
+        store,
+        carrier,
+        lambda: context.settings.values,
+        screen,
+        remote=lambda model: _remote_name(context, model),
+    )
     with Worker(carrier):
         try:
             yield Conversing(session, store, carrier, load)
         finally:
             session.close()
+
+
+def _remote_name(context: Context, model: str) -> tuple[str, str] | None:
+    """A remote model's and its provider's name; None for a local one."""
+    from chatdesk.providers.profiles import split
+
+    remote = split(model, context.profiles)
+    if remote is None:
+        return None
+    profile = remote.profile
+    return remote.model or profile.default_model or profile.name, profile.name
