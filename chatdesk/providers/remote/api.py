@@ -47,12 +47,14 @@ class Server:
     """A provider's server as the loop's tasks reach it.
 
     client: guarded (transport.py): it puts in the key, and refuses whatever is not the profile's
-    origin. Time-outs and bounds are its own, so nothing needs to set them again.
+    origin. Time-outs and bounds are its own, so nothing needs to set them again. keyed: whether
+    there is a key.
     """
 
     profile: Profile
     client: httpx2.AsyncClient
     limits: Limits = field(default_factory=Limits)
+    keyed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

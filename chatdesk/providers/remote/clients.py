@@ -54,7 +54,7 @@ class Clients:
             entry.closing = None
         try:
             # The profile as it is now: its name may be another than when the client was made.
-            yield Server(profile, entry.server.client, self._limits)
+            yield Server(profile, entry.server.client, self._limits, keyed=key is not None)
         finally:
             entry.users -= 1
             if not entry.users:

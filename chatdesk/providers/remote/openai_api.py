@@ -1,50 +1,281 @@
-"""Servers that speak OpenAI's chat completions, through the openai package."""
+"""Servers that speak OpenAI's chat completions, through the openai package.
+
+The package makes the request, reads the events and raises typed errors; the chunks are taken as the
+JSON they are (reply_reader.py). Its retries are off (backoff.py tells of them and can be
+cancelled), and it never has the key (transport.py).
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from chatdesk.chat.events import Delta
+import httpx2
+import openai
+
+from chatdesk.chat.events import Notice
+from chatdesk.chat.messages import Role
+from chatdesk.errors import ProviderError
+from chatdesk.providers.remote.answers import (
+    Refusal,
+    refusal_problem,
+    stream_problem,
+    unreadable,
+)
 from chatdesk.providers.remote.api import Call, Ending, RemoteModel, Server, Tell
-from chatdesk.providers.remote.problems import ServerProblem
+from chatdesk.providers.remote.model_list import read_models
+from chatdesk.providers.remote.network import network_problem
+from chatdesk.providers.remote.parameters import Manners, Ways, learn, wire_parameters
+from chatdesk.providers.remote.problems import NoModelList, ServerProblem
+from chatdesk.providers.remote.reply_reader import ReplyReader
+from chatdesk.providers.remote.transport import BODY, BoundedStream
 
 if TYPE_CHECKING:
-    import openai
+    from chatdesk.providers.profiles import Profile
+
+# The package wants one; the transport puts in the real one, or none.
+_PLACEHOLDER = "the-key-is-put-in-later"
+_GO_ON = (
+    "Your last message broke off. Go on with it exactly where it broke off. Do not repeat anything "
+    "of it, and add no introduction."
+)
+# How many answers may be about parameters before one is given up: each names at least one.
+_MOST_CORRECTIONS = 12
 
 
 class OpenAiApi:
-    """Belongs to the loop's thread."""
+    """The OpenAI-compatible kind of API. Belongs to the loop's thread."""
+
+    def __init__(self) -> None:
+        self._manners = Manners()
 
     async def reply(self, call: Call, tell: Tell) -> Ending:
-        import openai
-
-        client = _client(call.server)
-        try:
-            stream: Any = await client.chat.completions.create(
-                model=call.model,
-                messages=[{"role": m.role.value, "content": m.content} for m in call.messages],  # type: ignore[misc]
-                stream=True,
+        """Ask once for a reply. Parameters that the server refuses are left out, with a notice."""
+        ways = self._manners.of(call.profile.base_url, call.model)
+        for _ in range(_MOST_CORRECTIONS):
+            body = request_body(call, ways)
+            async with _translated(call):
+                try:
+                    return await _stream(call, body, tell)
+                except openai.APIStatusError as error:
+                    refusal = _refusal(error.response)
+            problem = refusal_problem(
+                refusal, call.profile, model=call.model, keyed=call.server.keyed
             )
-            async for chunk in stream:
-                if chunk.choices and chunk.choices[0].delta.content:
-                    tell(Delta("text", chunk.choices[0].delta.content))
-        except openai.OpenAIError as error:
-            raise ServerProblem(str(error)) from error
-        return Ending()
+            if not _about_request(problem):
+                raise problem
+            labels = learn(ways, body, refusal)
+            if labels is None:
+                raise problem
+            if labels:
+                tell(Notice(_notice(call, labels)))
+        raise problem
 
     async def models(self, server: Server) -> tuple[RemoteModel, ...]:
-        answer: Any = await _client(server).get("/models", cast_to=object)
-        return tuple(RemoteModel(m["id"], m["id"]) for m in answer["data"])
+        """GET /models. Raises NoModelList, ServerProblem."""
+        profile = server.profile
+        async with _translated(server):
+            try:
+                response: httpx2.Response = await _client(server).get(
+                    "/models", cast_to=httpx2.Response
+                )
+            except openai.APIStatusError as error:
+                response = error.response
+            else:
+                models = read_models(response.content)
+                if models is not None:
+                    return models
+        refusal = _refusal(response)
+        if response.status_code in (404, 405, 501) and not refusal.html:
+            raise NoModelList(
+                f"{profile.name} has no list of models at {profile.base_url}.",
+                "If this address is right, enter the name of a model by hand.",
+                status=response.status_code,
+                detail=refusal.words,
+            )
+        if response.status_code >= 300:
+            raise refusal_problem(refusal, profile, keyed=server.keyed)
+        kind = response.headers.get("content-type", "")
+        if refusal.body is not None and not _is_error(refusal.body):
+            raise NoModelList(
+                f"{profile.name} sends no list of models that can be read.",
+                "Enter the name of a model by hand.",
+                detail=refusal.words,
+            )
+        if _is_error(refusal.body):
+            raise stream_problem(refusal.body, profile)
+        raise unreadable(profile, kind)
+
+
+def request_body(call: Call, ways: Ways) -> dict[str, Any]:
+    """The body of the request for a reply."""
+    request = call.request
+    preset = call.profile.preset
+    messages = _turns(call, ways.folded)
+    body: dict[str, Any] = {"model": call.model, "messages": messages, "stream": True}
+    body |= wire_parameters(preset.kind, request.parameters, ways)
+    if request.continuation:
+        begun: dict[str, Any] = {"role": "assistant", "content": request.continuation}
+        messages.append(begun)
+        if preset.continuing == "prefix":
+            begun["prefix"] = True
+        elif preset.continuing == "vllm":
+            body |= {"add_generation_prompt": False, "continue_final_message": True}
+        elif preset.continuing == "ask":
+            messages.append({"role": "user", "content": _GO_ON})
+    return body
+
+
+def _turns(call: Call, folded: bool) -> list[dict[str, Any]]:
+    """The messages, such that no two neighbours have the same role: many templates refuse that.
+
+    A reply that failed before its first word leaves two messages of the person beside each other.
+    """
+    turns: list[dict[str, Any]] = []
+    for message in call.messages:
+        role = "user" if folded and message.role is Role.SYSTEM else message.role.value
+        if turns and turns[-1]["role"] == role:
+            turns[-1]["content"] += f"\n\n{message.content}"
+        else:
+            turns.append({"role": role, "content": message.content})
+    return turns
+
+
+async def _stream(call: Call, body: dict[str, Any], tell: Tell) -> Ending:
+    """One request. Raises what openai, httpx2 and json raise, and ServerProblem."""
+    reader = ReplyReader(
+        tell, continuation=call.request.continuation, stops=call.request.parameters.stop
+    )
+    stream: openai.AsyncStream[object] = await _client(call.server).post(
+        "/chat/completions",
+        body=body,
+        cast_to=object,
+        stream=True,
+        stream_cls=openai.AsyncStream[object],
+    )
+    response = stream.response
+    kind = response.headers.get("content-type", "").lower()
+    try:
+        if "html" in kind:
+            raise unreadable(call.profile, kind)
+        if "json" in kind and "stream" not in kind and "ndjson" not in kind:
+            # Asked for a stream, it sends the whole reply: some do.
+            whole = json.loads(await response.aread())
+            if _is_error(whole):
+                raise stream_problem(whole, call.profile, model=call.model)
+            reader.take(whole)
+            done = True
+        else:
+            take = reader.take
+            async for chunk in stream:
+                take(chunk)
+                if reader.stopped:
+                    break
+            sent: BoundedStream | None = response.extensions.get(BODY)
+            done = sent is not None and b"[DONE]" in sent.tail
+    finally:
+        reader.flush()
+        await stream.close()
+    return _ending(call, reader, done, kind)
+
+
+def _ending(call: Call, reader: ReplyReader, done: bool, kind: str) -> Ending:
+    """What a stream that came to its end means."""
+    name = call.profile.name
+    if not reader.recognised and reader.error is None:
+        if done:
+            raise ServerProblem(
+                f"{name} sent an empty reply.", "Try again, or choose another model.", again="few"
+            )
+        raise unreadable(call.profile, kind)
+    if reader.error is not None:
+        raise stream_problem(reader.error, call.profile, model=call.model)
+    if reader.filtered:
+        raise ServerProblem(
+            f"{name} ended the reply with its content filter.",
+            "Put the message in other words, or choose another model.",
+        )
+    if reader.broken or not (reader.finish_reason or done or reader.stopped):
+        raise ServerProblem(
+            f"{name} ended the connection before the reply was complete.",
+            "Try again.",
+            again="soon",
+            why=f"{name} broke off",
+            detail=reader.finish_reason,
+        )
+    if not (reader.spoke or reader.stopped or call.request.continuation):
+        if reader.finish_reason in ("tool_calls", "function_call"):
+            raise ServerProblem(
+                f"{call.model} wanted to use a tool, and Chatdesk has none.",
+                "Put the message in other words, or choose another model.",
+            )
+        if reader.finish_reason != "length":
+            raise ServerProblem(
+                f"{name} sent an empty reply.",
+                "Try again, or choose another model.",
+                retryable=True,
+            )
+    return reader.ending()
+
+
+@asynccontextmanager
+async def _translated(asked: Call | Server) -> AsyncIterator[None]:
+    """Turn the exceptions of the openai package and of what is below it into ChatdeskErrors.
+
+    APIStatusError is left to the block: what it means depends on what was asked.
+    """
+    server = asked.server if isinstance(asked, Call) else asked
+    profile = server.profile
+    try:
+        yield
+    except openai.APIConnectionError as error:
+        raise network_problem(error, profile, server.limits) or _unknown(error, profile) from error
+    except openai.APIError as error:
+        # An error within the stream; its body is what stood under "error".
+        model = asked.model if isinstance(asked, Call) else ""
+        body = error.body if isinstance(error.body, dict) else {"message": str(error.body)}
+        raise stream_problem({"error": body}, profile, model=model) from error
+    except httpx2.HTTPError as error:
+        raise network_problem(error, profile, server.limits) or _unknown(error, profile) from error
+    except (ValueError, RecursionError) as error:
+        # A chunk that is no JSON, no UTF-8, or nested without end.
+        raise unreadable(profile, "", f"{type(error).__name__}") from error
+
+
+def _about_request(problem: ProviderError | Exception) -> bool:
+    """Whether a refusal may be about a parameter: nothing else was recognised in it."""
+    return type(problem) is ServerProblem and problem.status in (400, 422)
+
+
+def _notice(call: Call, labels: list[str]) -> str:
+    names = labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}"
+    verb = "is" if len(labels) == 1 else "are"
+    return f"{call.model} at {call.profile.name} does not take {names}, which {verb} left out."
+
+
+def _refusal(response: httpx2.Response) -> Refusal:
+    return Refusal.read(response.status_code, response.headers, response.content)
+
+
+def _is_error(body: Any) -> bool:
+    return isinstance(body, dict) and bool(body.get("error") or body.get("object") == "error")
+
+
+def _unknown(error: Exception, profile: Profile) -> ServerProblem:
+    return ServerProblem(
+        f"{profile.name} could not be asked.", "Try again.", detail=type(error).__name__
+    )
 
 
 def _client(server: Server) -> openai.AsyncOpenAI:
-    import openai
-
     client = openai.AsyncOpenAI(
-        api_key="in-the-transport",
+        api_key=_PLACEHOLDER,
         base_url=server.profile.base_url,
         http_client=server.client,
         max_retries=0,
     )
-    client._platform = "Unknown"  # asking for it starts a thread, and it is not sent
+    # It finds out the platform in a thread, for a header that is not sent.
+    client._platform = "Unknown"
     return client

@@ -16,11 +16,17 @@ from chatdesk.providers.profiles import RemoteName, split
 from chatdesk.providers.remote.api import Api, Call, Check, Ending, RemoteModel, Server
 from chatdesk.providers.remote.backoff import Patience
 from chatdesk.providers.remote.catalog import Catalog
+from chatdesk.providers.remote.check import check
 from chatdesk.providers.remote.clients import Clients
 from chatdesk.providers.remote.limits import Limits
 from chatdesk.providers.remote.loop import LoopThread
 from chatdesk.providers.remote.plan import Planner
-from chatdesk.providers.remote.problems import NoModelList, ServerProblem
+from chatdesk.providers.remote.problems import (
+    KeyProblem,
+    NoModelList,
+    NoSuchModel,
+    ServerProblem,
+)
 from chatdesk.providers.remote.run import RemoteRun
 from chatdesk.providers.remote.silence import speaking
 
@@ -92,6 +98,8 @@ class RemoteProvider:
         try:
             run.finish(await self._answer(run))
         except ServerProblem as problem:
+            if isinstance(problem, NoSuchModel):
+                self._suggest(problem, run.request.model)
             run.fail(_interrupted(problem) if run.spoke else problem)
         except ChatdeskError as problem:
             run.fail(problem)
@@ -122,10 +130,15 @@ class RemoteProvider:
 
     async def _test(self, profile: Profile, key: Secret | None, model: str) -> Check:
         try:
-            models = await self._models(profile, key)
+            async with self._server(profile, key, None) as server:
+                return await check(
+                    self._api(profile),
+                    server,
+                    model,
+                    lambda: self._listed(server, self._limits.list_s),
+                )
         except ChatdeskError as error:
             return Check(False, error.what, error.advice, error=error)
-        return Check(True, f"{profile.name} answers.", models=models)
 
     def _remote(self, reference: str | None) -> RemoteName:
         remote = split(reference, self._accounts.profiles)
@@ -135,6 +148,13 @@ class RemoteProvider:
                 "Add it in Settings > Providers, or choose another model.",
             )
         return remote
+
+    def _suggest(self, problem: NoSuchModel, reference: str | None) -> None:
+        """Name the models of the server that may be meant."""
+        remote = split(reference, self._accounts.profiles)
+        if remote is not None:
+            known = self._catalog.get(remote.profile) or ()
+            problem.suggest(remote.model or remote.profile.default_model, [m.id for m in known])
 
     def _api(self, profile: Profile) -> Api:
         kind = profile.preset.api
@@ -168,7 +188,7 @@ class RemoteProvider:
                 tell(Waiting("connecting", "Waiting for the system's keyring"))
         key = await asked
         if key is None and profile.needs_key:
-            raise ProviderError(
+            raise KeyProblem(
                 f"There is no key for {profile.name}.",
                 f'Add it in Settings > Providers, or with: chatdesk keys set "{profile.name}".',
             )
@@ -206,7 +226,7 @@ class RemoteProvider:
                 )
             except NoModelList:
                 known = ()
-            except ServerProblem:
+            except ChatdeskError:
                 if not model:
                     raise
                 known = ()

@@ -19,6 +19,10 @@ from chatdesk.providers.remote.api import Ending
 log = logging.getLogger(__name__)
 
 
+class DeliveryFailed(Exception):
+    """Who gets the events raised an exception: a bug there."""
+
+
 class RemoteRun:
     """One reply. id and cancel() are for any thread, all else belongs to the loop's thread.
 
@@ -88,8 +92,14 @@ class RemoteRun:
         self._deliver(event)
 
     def piece(self, event: Delta | Notice | Waiting) -> None:
-        """tell() for who asks a server: its pieces, and what may come between them."""
-        self.tell(event)
+        """tell() for who asks a server: its pieces, and what may come between them.
+
+        Raises DeliveryFailed for a bug in who gets the events, which is no problem of the server's.
+        """
+        try:
+            self.tell(event)
+        except Exception as bug:
+            raise DeliveryFailed from bug
 
     def finish(self, ending: Ending) -> None:
         """The reply is complete."""

@@ -37,6 +37,7 @@ USER_AGENT = f"Chatdesk/{__version__}"
 # What is kept of the headers that a library sets.
 _KEPT = frozenset(["host", "content-type", "content-length", "transfer-encoding", "accept"])
 _REDIRECTS = frozenset([301, 302, 307, 308])
+BODY = "chatdesk.body"  # among a response's extensions: its BoundedStream
 _STREAM_TYPES = ("text/event-stream", "application/x-ndjson")
 
 
@@ -180,7 +181,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             headers=headers,
             stream=stream,
             request=request,
-            extensions=response.extensions,
+            extensions={**response.extensions, BODY: stream},
         )
 
 

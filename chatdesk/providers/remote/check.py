@@ -1,0 +1,113 @@
+"""Finds out whether a server can be used, and if not what exactly is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from chatdesk.chat.events import Delta, Notice, Waiting
+from chatdesk.chat.messages import Role, SamplingParameters
+from chatdesk.chat.provider import PromptMessage, Request
+from chatdesk.errors import ChatdeskError
+from chatdesk.providers.remote.api import Api, Call, Check, RemoteModel, Server
+from chatdesk.providers.remote.problems import NoModelList, NoSuchModel, ServerProblem
+
+# Whose lists of models nobody gets without the right key. Others give it to everybody, so that it
+# proves nothing about the key.
+_LIST_NEEDS_KEY = frozenset(["openai", "mistral", "groq", "together", "deepseek"])
+# One word is enough; a few servers refuse to be asked for less than this.
+_FEW_TOKENS = 16
+
+
+class _Answered(Exception):
+    """The model said its first word; the rest is not wanted."""
+
+
+async def check(
+    api: Api,
+    server: Server,
+    model: str,
+    list_models: Callable[[], Awaitable[tuple[RemoteModel, ...]]],
+) -> Check:
+    """Ask for the list of models and, where that does not tell enough, a model for a word.
+
+    model: this one is asked in any case. Never raises ChatdeskError; nothing is tried twice.
+    """
+    profile = server.profile
+    models: tuple[RemoteModel, ...] = ()
+    without_list: NoModelList | None = None
+    try:
+        models = await list_models()
+    except NoModelList as error:
+        without_list = error
+    except ChatdeskError as error:
+        return _failed(error)
+    asked = model
+    if not asked and (without_list is not None or _key_unproved(server)):
+        # A model that was chosen before, or any: each costs as little.
+        entered = (profile.default_model, *profile.models)
+        asked = next((name for name in entered if name), models[0].id if models else "")
+    if asked:
+        try:
+            await _ask(api, server, asked)
+        except NoSuchModel as error:
+            error.suggest(asked, [m.id for m in models])
+            return _failed(error, models)
+        except ChatdeskError as error:
+            return _failed(error, models)
+        count = f" It offers {_models(len(models))}." if models else ""
+        return Check(True, f"{asked} at {profile.name} answers.{count}", models=models)
+    if without_list is not None:
+        return _failed(without_list)
+    if not models:
+        return Check(
+            True,
+            f"{profile.name} answers, but offers no models.",
+            "Load one there, or enter the name of a model by hand.",
+        )
+    return Check(True, f"{profile.name} answers and offers {_models(len(models))}.", models=models)
+
+
+def _key_unproved(server: Server) -> bool:
+    return server.keyed and server.profile.kind not in _LIST_NEEDS_KEY
+
+
+async def _ask(api: Api, server: Server, model: str) -> None:
+    """Let a model say a word. Raises ChatdeskError."""
+    message = PromptMessage(Role.USER, "Say OK.")
+    request = Request(
+        "connection test",
+        (message,),
+        SamplingParameters(
+            temperature=1.0,  # the one that every model takes
+            top_p=1.0,
+            top_k=0,
+            min_p=0.0,
+            repeat_penalty=1.0,
+            max_tokens=_FEW_TOKENS,
+        ),
+    )
+
+    def tell(event: Delta | Notice | Waiting) -> None:
+        if isinstance(event, Delta):
+            raise _Answered
+
+    try:
+        async with asyncio.timeout(server.limits.idle_s):
+            await api.reply(Call(server, model, request, (message,)), tell)
+    except _Answered:
+        return
+    except TimeoutError:
+        raise ServerProblem(
+            f"{model} at {server.profile.name} said nothing for {server.limits.idle_s:g} seconds.",
+            "It may still be loading. Try again in a while.",
+            retryable=True,
+        ) from None
+
+
+def _failed(error: ChatdeskError, models: tuple[RemoteModel, ...] = ()) -> Check:
+    return Check(False, error.what, error.advice, models, error)
+
+
+def _models(count: int) -> str:
+    return "1 model" if count == 1 else f"{count:,} models"
