@@ -210,7 +210,7 @@ class MessageActions(QAccessibleActionInterface):
 def spoken(entry: Entry, text: str, most: int) -> str:
     """A message as it is read out: who and in what state, what went wrong, then what it says."""
     if entry.error:
-        text = f"{entry.error} {entry.error_advice} {text}".strip()
+        text = " ".join(part for part in (entry.error, entry.error_advice, text) if part)
     if len(text) > most:
         text = text[:most].rsplit(" ", 1)[0] + " \u2026"
     return f"{label(entry)}: {text}" if text else label(entry)
