@@ -72,7 +72,7 @@ class TgiApi:
                 raise
             raise problem from error
         if response.status_code != 200:
-            wrong = Answers(profile).problem(
+            wrong = Answers(server).problem(
                 response.status_code, response.headers, response.content
             )
             if isinstance(wrong, NoSuchAddress):
@@ -99,7 +99,7 @@ class _Reply:
         continuing = bool(call.request.continuation)
         self._call = call
         self._tell = tell
-        self._answers = Answers(call.profile)
+        self._answers = Answers(call.server)
         self._stops = StopMatcher(stops)
         self._reasoning = ReasoningSplitter("text" if continuing else "before")
         # The space after "Assistant:" belongs to nobody; the one in a continued text does.

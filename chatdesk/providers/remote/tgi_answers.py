@@ -9,10 +9,20 @@ own, so the status counts where the body says nothing.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from chatdesk.providers.profiles import Profile
-from chatdesk.providers.remote.problems import KeyProblem, NotThisApi, ServerProblem, server_words
+from chatdesk.errors import ChatdeskError
+from chatdesk.providers.remote.answers import Refusal, refusal_problem
+from chatdesk.providers.remote.api import Server
+from chatdesk.providers.remote.problems import NotThisApi, ServerProblem, server_words
+
+# An Inference Endpoint that was scaled to zero answers 503 for minutes while it starts. With the
+# usual number of attempts this is waited for.
+_ENDPOINTS = ".endpoints.huggingface.cloud"
+_STARTING_S = 30.0
+
+_ADVICE = "Check the base URL and the kind of the provider in Settings > Providers."
 
 
 class Refused(Exception):
@@ -30,7 +40,7 @@ class Refused(Exception):
 class NoSuchAddress(Exception):
     """The server does not have this address. problem: for the person, if it has no other."""
 
-    def __init__(self, problem: ServerProblem) -> None:
+    def __init__(self, problem: ChatdeskError) -> None:
         super().__init__(problem.what)
         self.problem = problem
 
@@ -38,9 +48,9 @@ class NoSuchAddress(Exception):
 class Answers:
     """Reads the answers of one server."""
 
-    def __init__(self, profile: Profile) -> None:
-        self._profile = profile
-        self._name = profile.name
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._name = server.profile.name
 
     def event(self, data: bytes) -> bytes:
         """An event of a stream with the fields that are used, or what they are taken for.
@@ -69,15 +79,24 @@ class Answers:
             raise self._strange(data)
         return _dumped(self._end(content))
 
-    def problem(self, status: int, headers: Any, body: bytes) -> Exception:
+    def problem(self, status: int, headers: Mapping[str, str], body: bytes) -> Exception:
         """What a status of 300 and more means; body: as much of it as there is."""
         words, kind = _error(_parsed(body))
         if kind or status == 422:
             return self._told(words or server_words(body.decode("utf-8", "replace")), kind, status)
-        problem = _status_problem(self._profile, status, headers, words)
-        if status in (404, 405, 501):
-            return NoSuchAddress(problem)
-        return problem
+        problem = refusal_problem(
+            Refusal.read(status, headers, body), self._server.profile, keyed=self._server.keyed
+        )
+        if isinstance(problem, NotThisApi):
+            problem.advice = _ADVICE  # it is about other addresses than ours
+        if isinstance(problem, ServerProblem) and status in (502, 503) and self._sleeps():
+            problem.after = problem.after or _STARTING_S
+            problem.why = f"{self._name} is starting"
+        return NoSuchAddress(problem) if status in (404, 405, 501) else problem
+
+    def _sleeps(self) -> bool:
+        """Whether it is one of those that are stopped while nobody uses them."""
+        return self._server.profile.origin.host.endswith(_ENDPOINTS)
 
     def _object(self, data: bytes) -> dict[str, Any]:
         content = _parsed(data)
@@ -138,37 +157,9 @@ class Answers:
     def _strange(self, data: bytes) -> NotThisApi:
         return NotThisApi(
             f"{self._name} sent something that is no reply of Text Generation Inference.",
-            "Check the base URL and the kind of the provider in Settings > Providers.",
+            _ADVICE,
             detail=server_words(data[:400].decode("utf-8", "replace"), 200),
         )
-
-
-def _status_problem(profile: Profile, status: int, headers: Any, words: str) -> ServerProblem:
-    name = profile.name
-    if status in (401, 403):
-        return KeyProblem(
-            f"{name} does not accept the key.",
-            "Set another one in Settings > Providers.",
-            status=status,
-            detail=words,
-        )
-    if status in (408, 409, 425, 429) or status >= 500:
-        after = headers.get("retry-after", "")
-        return ServerProblem(
-            f"{name} is not ready (status {status}).",
-            "Try again later.",
-            again="soon",
-            after=float(after[:9]) if after.isascii() and after.isdigit() else None,
-            status=status,
-            why=f"{name} is not ready",
-            detail=words,
-        )
-    return NotThisApi(
-        f"{profile.place} does not answer as Text Generation Inference does (status {status}).",
-        "Check the base URL and the kind of the provider in Settings > Providers.",
-        status=status,
-        detail=words,
-    )
 
 
 def parsed_object(data: bytes) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class GuardedInferenceClient(AsyncInferenceClient):
                 },
             )
         )
-        if response.status_code != 200:
+        if not response.is_success:
             raise self._answers.problem(
                 response.status_code, response.headers, await response.aread()
             )

@@ -15,10 +15,12 @@ from chatdesk.chat.events import Delta
 from chatdesk.credentials import Keys
 from chatdesk.errors import ContextOverflow, ReplyInterrupted
 from chatdesk.paths import DataDir
-from chatdesk.providers.profiles import Accounts, Profiles
+from chatdesk.providers.profiles import Accounts, Profile, Profiles
 from chatdesk.providers.remote import Limits, RemoteProvider
+from chatdesk.providers.remote.api import Server
 from chatdesk.providers.remote.backoff import Backoff, Patience
 from chatdesk.providers.remote.problems import KeyProblem, NotThisApi, ServerProblem
+from chatdesk.providers.remote.tgi_answers import Answers
 
 KEY = "hf_ThisIsTheKeyOfTheTests0123"
 
@@ -309,6 +311,16 @@ def test_an_endpoint_that_is_waking_up_is_waited_for(data_path: Path, server: Fa
     assert sum(slept) >= 6
 
 
+def test_an_endpoint_that_was_scaled_to_zero_gets_minutes_to_start() -> None:
+    url = "https://abc.us-east-1.aws.endpoints.huggingface.cloud"
+    profile = Profile("e", "Endpoint", "tgi", url)
+    problem = Answers(Server(profile, None)).problem(503, {}, b"Service Unavailable")  # type: ignore[arg-type]
+    assert isinstance(problem, ServerProblem)
+    assert problem.why == "Endpoint is starting"
+    waits = (Backoff().seconds(attempt, problem, 0.0) for attempt in range(1, 6))
+    assert sum(wait or 0.0 for wait in waits) >= 150
+
+
 def test_a_server_that_stays_busy_is_given_up_with_words(ask: Asker) -> None:
     ask.server.faults = [Status.error(429, "Model is overloaded", "overloaded")] * 20
     error = ask().error
@@ -393,7 +405,6 @@ def test_what_is_no_reply_of_such_a_server_is_called_so(ask: Asker, stream: byte
         Status(200, b"[]"),
         Status(200, b'[[{"generated_text": 5}]]'),
         Status(400, b"<html>Bad</html>", "text/html"),
-        Status(303, headers=("location: /login",)),
         Status(204),
     ],
     ids=lambda status: f"{status.code} {status.body[:9]!r}",
@@ -401,6 +412,12 @@ def test_what_is_no_reply_of_such_a_server_is_called_so(ask: Asker, stream: byte
 def test_a_page_is_no_reply(ask: Asker, status: Status) -> None:
     ask.server.faults = [status]
     assert isinstance(ask().error, NotThisApi)
+
+
+def test_a_pointer_to_another_page_is_not_followed(ask: Asker) -> None:
+    ask.server.faults = [Status(303, headers=("location: /login",))]
+    assert "pointed elsewhere" in ask().error.what
+    assert len(ask.server.generated) == 1
 
 
 @pytest.mark.parametrize(
