@@ -34,7 +34,7 @@ _LOG_BYTES = 1_000_000
 _LOG_FILES = 3
 _CRASH_BYTES = 256_000
 _SHORTEST_SECRET, _SHORTEST_ANYWHERE = 4, 8  # characters
-_MOST_SECRETS = 256
+_MOST_SECRETS = 64
 _LONGEST_FOREIGN = 500  # of what a library logs
 _LONGEST_MESSAGE = 160  # of an exception; enough for a path, too little for a conversation
 
@@ -69,31 +69,37 @@ class _KeptOut:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._texts: dict[str, re.Pattern[str]] = {}
-        self._patterns: tuple[re.Pattern[str], ...] = ()
+        self._texts: dict[str, set[str]] = {}  # and the ways to write them
+        self._ways: tuple[str, ...] = ()  # longest first: one may be a part of another
 
     def add(self, text: str) -> None:
         if len(text) < _SHORTEST_SECRET:
             return
         with self._lock:
-            if text in self._texts:
+            known = self._texts.pop(text, None)
+            self._texts[text] = known or _written(text)
+            if known:
                 return
-            # As it is, in an address, in a Python or JSON text.
-            ways = {text, quote(text), quote(text, safe=""), quote_plus(text)}
-            ways |= {repr(text)[1:-1], json.dumps(text)[1:-1]}
-            found = "|".join(re.escape(way) for way in sorted(ways, key=len, reverse=True))
-            if len(text) < _SHORTEST_ANYWHERE:
-                found = rf"(?<!\w)(?:{found})(?!\w)"
-            self._texts[text] = re.compile(found)
             while len(self._texts) > _MOST_SECRETS:
                 del self._texts[next(iter(self._texts))]
-            longest_first = sorted(self._texts, key=len, reverse=True)
-            self._patterns = tuple(self._texts[text] for text in longest_first)
+            ways = set().union(*self._texts.values())
+            self._ways = tuple(sorted(ways, key=len, reverse=True))
 
     def remove_from(self, text: str) -> str:
-        for pattern in self._patterns:
-            text = pattern.sub("[removed]", text)
+        for way in self._ways:
+            if way not in text:
+                continue
+            if len(way) < _SHORTEST_ANYWHERE:
+                text = re.sub(rf"(?<!\w){re.escape(way)}(?!\w)", "[removed]", text)
+            else:
+                text = text.replace(way, "[removed]")
         return text
+
+
+def _written(text: str) -> set[str]:
+    """The ways to write a text: as it is, in an address, in a Python or JSON text."""
+    ways = {text, quote(text), quote(text, safe=""), quote_plus(text)}
+    return ways | {repr(text)[1:-1], json.dumps(text)[1:-1]}
 
 
 _kept_out = _KeptOut()
@@ -104,7 +110,7 @@ def keep_out(text: str) -> None:
 
     It is told by credentials.Secret; any thread. Texts of 4 to 7 characters are replaced as whole
     words only, shorter ones not at all: they would tear up every line and give themselves away by
-    that. The newest 256 are remembered.
+    that. The newest 64 are remembered.
     """
     _kept_out.add(text)
 

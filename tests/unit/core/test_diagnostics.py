@@ -16,6 +16,7 @@ import pytest
 from chatdesk.diagnostics import (
     describe_exception,
     install_hooks,
+    keep_out,
     last_crash,
     redact,
     setup_logging,
@@ -137,6 +138,111 @@ def test_keys_are_redacted(text: str) -> None:
 )
 def test_harmless_lines_are_left_alone(text: str) -> None:
     assert redact(text) == text
+
+
+@pytest.mark.parametrize(
+    ("secret", "shown"),
+    [
+        ("correct horse", "got correct horse."),
+        ("correct horse", "got correct%20horse."),
+        ("correct horse", "got correct+horse."),
+        ('a"quote\\slash', '{"key": "a\\"quote\\\\slash"}'),
+        ("it's-secret", repr(["it's-secret", '"'])),
+        ("schl\u00fcssel-1", "got schl%C3%BCssel-1"),
+        ("schl\u00fcssel-1", '{"key": "schl\\u00fcssel-1"}'),
+        ("in-the-middle", "xxin-the-middlexx"),
+        ("word7", "got word7, and more"),
+    ],
+)
+def test_a_text_that_is_to_be_kept_out_is_redacted_however_it_is_written(
+    secret: str, shown: str
+) -> None:
+    keep_out(secret)
+    text = redact(shown)
+    assert "[removed]" in text and secret not in text and shown != text
+
+
+def test_short_texts_to_be_kept_out_do_not_tear_up_other_words() -> None:
+    for secret in ("a", "sk", "zqx", "test"):
+        keep_out(secret)
+    assert redact("the latest zqxs of a test-run") == "the latest zqxs of a [removed]-run"
+
+
+def test_of_two_texts_to_be_kept_out_the_longer_one_goes_first() -> None:
+    for secret in ("prefix-of-it", "prefix-of-it-all", "xprefix-of-it"):
+        keep_out(secret)
+    assert redact("prefix-of-it-all xprefix-of-it") == "[removed] [removed]"
+
+
+def test_only_the_newest_texts_are_kept_out() -> None:
+    for number in range(300):
+        keep_out(f"many-secrets-{number:04}-")
+    assert redact("many-secrets-0299-") == "[removed]"
+    assert redact("many-secrets-0001-") == "many-secrets-0001-"
+
+
+def test_a_text_used_again_is_among_the_newest() -> None:
+    for number in range(300):
+        keep_out("often-used-secret")
+        keep_out(f"more-secrets-{number:04}-")
+    assert redact("often-used-secret") == "[removed]"
+
+
+def test_half_of_a_secret_is_not_left_where_a_message_is_cut() -> None:
+    keep_out("a-secret-at-the-end-of-a-message")
+    error = ValueError("x" * 145 + "a-secret-at-the-end-of-a-message")
+    assert "a-secret" not in describe_exception(ValueError, error, None)
+
+
+def test_what_http_clients_tell_is_not_written_whatever_their_loggers_are_set_to(
+    data: DataDir, capsys: pytest.CaptureFixture[str]
+) -> None:
+    undo = setup_logging(data, verbose=True)
+    names = ("openai._base_client", "httpx2", "httpcore2.http11", "keyring.core", "jeepney")
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.DEBUG)
+        logger.debug("Request options: %s", {"json_data": "once upon a time"})
+        logger.info("HTTP Request: POST once upon a time")
+        logger.warning("odd %s", "once upon a time " * 100)
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+    undo()
+    for text in ((data.logs / "chatdesk.log").read_text(), capsys.readouterr().err):
+        assert "Request" not in text and text.count("odd once") == len(names)
+        assert 0 < text.count("once upon") < 40 * len(names)
+
+
+@pytest.mark.usefixtures("allow_errors")
+def test_pythons_own_hooks_do_not_print_what_is_redacted(
+    hooks: list[Callable[[], None]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep_out("printed-by-python")
+    sys.excepthook, threading.excepthook = sys.__excepthook__, threading.__excepthook__
+    sys.unraisablehook = sys.__unraisablehook__
+    hooks.append(install_hooks())
+    sys.excepthook(ValueError, ValueError("in main, printed-by-python"), None)
+
+    def fail() -> None:
+        raise ValueError("in thread, printed-by-python")
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+
+    class Bad:
+        def __del__(self) -> None:
+            raise ValueError("in del, printed-by-python")
+
+    Bad()
+    shown = capsys.readouterr().err
+    assert [shown.count(f"ValueError: in {w}, [removed]") for w in ("main", "thread", "del")] == [
+        1,
+        1,
+        1,
+    ]
+    assert "printed-by-python" not in shown
 
 
 def test_the_home_directory_is_redacted(monkeypatch: pytest.MonkeyPatch) -> None:
