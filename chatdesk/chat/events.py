@@ -1,8 +1,8 @@
 """What a provider tells while it produces a reply.
 
 A run delivers, in this order: any number of Waiting, one Started, any number of PromptProgress,
-any number of Delta, then exactly one of Finished or Failed (which may also come first). A Notice may
-come anywhere before the last. All events are immutable and safe to hand from thread to thread.
+any number of Delta, then exactly one of Finished or Failed (which may also come first). A Notice
+may come anywhere before the last. All events are immutable and safe to hand from thread to thread.
 """
 
 from __future__ import annotations
