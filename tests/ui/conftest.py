@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import qasync
+from dict_vault import DictVault
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from chatdesk.chat.events import Delta, Finished
 from chatdesk.chat.messages import Usage
-from chatdesk.chat.provider import Deliver, Request
+from chatdesk.chat.provider import Deliver, Provider, Request
 from chatdesk.credentials import Keys
 from chatdesk.library import Library
 from chatdesk.paths import DataDir
 from chatdesk.providers.profiles import Accounts, Profiles
 from chatdesk.providers.remote import RemoteProvider
+from chatdesk.providers.router import Router
 from chatdesk.settings import SettingsFile
 from chatdesk.store import open_store
+from chatdesk.ui.bridge import CarriedProvider
 from chatdesk.ui.controller.desk import Desk
 from chatdesk.ui.main_window import MainWindow
 from chatdesk.ui.theme import Theme
@@ -69,12 +74,20 @@ class HeldProvider:
 
 
 class Person:
-    """One window; start() again after end() is the next start of the application."""
+    """One window; start() again after end() is the next start of the application.
 
-    def __init__(self, folder: Path, qtbot: QtBot) -> None:
+    connected: replies of remote models come from their servers, and not from the held provider.
+    """
+
+    def __init__(
+        self, folder: Path, qtbot: QtBot, loop: qasync.QEventLoop, connected: bool = False
+    ) -> None:
         self.data = DataDir(folder)
         self.data.create()
         self.qtbot = qtbot
+        self.loop = loop
+        self.connected = connected
+        self.vault = DictVault()
         self.start()
 
     def start(self) -> None:
@@ -86,8 +99,11 @@ class Person:
         self.theme = Theme()
         self.theme.apply(application)
         self.transcript = TranscriptView(self.theme)
-        self.accounts = Accounts(Profiles(self.data), Keys(self.data))
+        self.accounts = Accounts(Profiles(self.data), Keys(self.data, vault=self.vault))
         self.servers = RemoteProvider(self.accounts)
+        provider: Provider = self.provider
+        if self.connected:
+            provider = Router(self.provider, CarriedProvider(self.servers), self.accounts.profiles)
         self.window = MainWindow(self.theme, self.transcript)
         self.desk = Desk(
             self.window,
@@ -98,7 +114,7 @@ class Person:
             self.store,
             Library(self.data),
             self.provider,  # type: ignore[arg-type]
-            self.provider,
+            provider,
             self.accounts,
             self.servers,
         )
@@ -109,6 +125,8 @@ class Person:
     def end(self) -> None:
         self.window.close()
         self.desk.close()
+        # What was cancelled has cleaned up once the loop has come round.
+        self.qtbot.waitUntil(lambda: not self.desk.tasks.busy)
         assert self.servers.close()
         self.store.close()
         self.window.deleteLater()
@@ -152,7 +170,27 @@ class Person:
 
 
 @pytest.fixture
-def person(tmp_path: Path, qtbot: QtBot) -> Iterator[Person]:
-    person = Person(tmp_path / "data", qtbot)
+def loop(qapp: QApplication) -> Iterator[qasync.QEventLoop]:
+    """The window's event loop: coroutines go on while Qt's events are processed."""
+    loop = qasync.QEventLoop(qapp)
+    asyncio.set_event_loop(loop)
+    asyncio._set_running_loop(loop)
+    yield loop
+    asyncio._set_running_loop(None)
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+@pytest.fixture
+def person(tmp_path: Path, qtbot: QtBot, loop: qasync.QEventLoop) -> Iterator[Person]:
+    person = Person(tmp_path / "data", qtbot, loop)
+    yield person
+    person.end()
+
+
+@pytest.fixture
+def connected(tmp_path: Path, qtbot: QtBot, loop: qasync.QEventLoop) -> Iterator[Person]:
+    """A person whose remote models are at servers."""
+    person = Person(tmp_path / "data", qtbot, loop, connected=True)
     yield person
     person.end()

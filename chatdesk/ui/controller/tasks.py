@@ -41,6 +41,11 @@ class Tasks:
             task.cancel()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a coroutine is under way."""
+        return bool(self._running)
+
     async def ended(self) -> None:
         """Wait, after close(), until what was cancelled has cleaned up."""
         await asyncio.gather(*self._running, return_exceptions=True)
