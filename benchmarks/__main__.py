@@ -18,6 +18,7 @@ SUITES = {
     "transcript": ("benchmarks.markdown", "benchmarks.transcript"),
     "store": ("benchmarks.store",),
     "startup": ("benchmarks.startup",),
+    "providers": ("benchmarks.providers",),
 }
 
 
