@@ -102,7 +102,7 @@ def delete(context: Context, /, provider: str) -> None:
 
 def _typed(prompt: str) -> str:
     """A line that nobody sees. Raises UsageError where there is none."""
-    if sys.stdin.isatty():
+    if _at_terminal():
         import getpass
         import warnings
 
@@ -122,6 +122,10 @@ def _typed(prompt: str) -> str:
     if not line.strip():
         raise UsageError("There is no key.", "Give it on standard input or in a terminal.")
     return line
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _shape(profile: Profile, place: str) -> dict[str, object]:
