@@ -130,7 +130,10 @@ class SearchPanel(QDialog):
         count = self._view.model().rowCount()
         rows = [self._view.sizeHintForRow(row) for row in range(min(count, self._rows))]
         high = sum(rows) + S1 if rows else 0
-        self._view.setFixedHeight(max(0, min(high, room.height() - self.top(room) - S6 * 3)))
+        self._view.setFixedHeight(0)
+        width = self.place(room, lambda _width: 0).width()
+        free = room.height() - self.top(room) - S4 - self._height_for(width)
+        self._view.setFixedHeight(max(0, min(high, free)))
         self.setGeometry(self.place(room, self._height_for))
 
     # -- inner --------------------------------------------------------------------------------
