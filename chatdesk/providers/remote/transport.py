@@ -116,13 +116,20 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         headers["accept-encoding"] = "identity"
         if self._key is not None:
             headers["authorization"] = f"Bearer {self._key.reveal()}"
+        # As bytes: a key may have any character of Latin-1, and an error of encoding would show it.
+        fields = [(name.encode("ascii"), text.encode("latin-1")) for name, text in headers.items()]
+        extensions = dict(request.extensions)
+        if self._origin.host.endswith(".localhost"):
+            # Such a name means this computer, but some resolvers would ask the network for it.
+            extensions["sni_hostname"] = self._origin.host
+            url = url.copy_with(host="localhost")
         limits = self._limits
         return httpx2.Request(
             request.method,
             url,
-            headers=headers,
+            headers=fields,
             stream=request.stream,
-            extensions=request.extensions
+            extensions=extensions
             | {
                 "timeout": {
                     "connect": limits.connect_s,
@@ -142,7 +149,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         if response.status_code not in _REDIRECTS or not location:
             return None
         try:
-            target = httpx2.URL(urljoin(str(url), location)).copy_with(fragment=None)
+            target = httpx2.URL(urljoin(str(url), location)).copy_with(fragment=None, userinfo=b"")
             origin = _origin_of(target)
         except (ValueError, httpx2.InvalidURL, UsageError):
             raise ServerProblem(
