@@ -108,6 +108,7 @@ class FakeTgi:
     info_extra: dict[str, Any] = field(default_factory=dict)
     info_left_out: frozenset[str] = frozenset()
     has_info: bool = True
+    info_faults: list[Status] = field(default_factory=list)
     streams: bool = True
     details: bool = True
     piece: int | None = None  # bytes written at once; None: an event at once
@@ -195,6 +196,8 @@ class FakeTgi:
     ) -> None:
         if self.api_key and request.headers.get("authorization") != f"Bearer {self.api_key}":
             await self._send(writer, Status(401))
+        elif request.method == "GET" and self.info_faults:
+            await self._send(writer, self.info_faults.pop(0))
         elif request.method == "GET":
             known = request.path.endswith("/info") and self.has_info
             await self._send(

@@ -109,8 +109,11 @@ class RemoteProvider:
         remote = self._remote(request.model)
         profile = remote.profile
         async with self._server(profile, None, run.tell) as server:
-            run.tell(Waiting("connecting", f"Connecting to {profile.name}"))
-            model, window = await self._model(server, remote.model)
+            run.tell(Waiting("connecting", f"Waiting for {profile.name} to answer"))
+            # A server may refuse for now before it can be asked for the reply.
+            model, window = await self._patience.ask(
+                lambda: self._model(server, remote.model), run.tell, again=lambda: True
+            )
             plan = self._planner.plan(request, f"{profile.id}:{model}", window)
             run.started = Started(
                 model, window, plan.tokens, plan.left_out, estimated=True, provider=profile.name

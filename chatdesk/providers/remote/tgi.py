@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 # A refusal corrects one number: the length of the reply and the number of stop sequences.
 _CORRECTIONS = 3
 
+_LONGEST_NAME = 300  # characters; the longest names of public models have about 100
+
 
 class TgiApi:
     """The native API. Belongs to the loop's thread."""
@@ -84,7 +86,9 @@ class TgiApi:
             raise wrong.problem if isinstance(wrong, Refused) else wrong
         info = parsed_object(response.content)
         model = info.get("model_id")
-        if not isinstance(model, str) or not model.strip() or len(model) > 300:
+        if not (isinstance(model, str) and model.strip() and model.isprintable()) or (
+            len(model) > _LONGEST_NAME
+        ):
             raise NotThisApi(
                 f"What answers at {profile.place} is no Text Generation Inference.",
                 "Check the base URL and the kind of the provider in Settings > Providers.",

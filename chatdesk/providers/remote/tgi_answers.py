@@ -90,6 +90,7 @@ class Answers:
         if isinstance(problem, NotThisApi):
             problem.advice = _ADVICE  # it is about other addresses than ours
         if isinstance(problem, ServerProblem) and status in (502, 503) and self._sleeps():
+            problem.what = f"{self._name} was asleep and is starting, which takes some minutes."
             problem.after = problem.after or _STARTING_S
             problem.why = f"{self._name} is starting"
         return NoSuchAddress(problem) if status in (404, 405, 501) else problem

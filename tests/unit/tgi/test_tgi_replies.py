@@ -301,7 +301,8 @@ def test_an_endpoint_that_is_waking_up_is_waited_for(data_path: Path, server: Fa
     desk = RemoteDesk(accounts, provider)
     desk.add("Endpoint", server.url, KEY, kind="tgi")
     server.api_key = KEY
-    server.faults = [Status.error(503, "Service Unavailable", "", "retry-after: 3")] * 2
+    asleep = Status.error(503, "Service Unavailable", "", "retry-after: 3")
+    server.info_faults, server.faults = [asleep], [asleep]
     try:
         reply = desk.ask("Endpoint:", "Hello")
     finally:
@@ -317,6 +318,7 @@ def test_an_endpoint_that_was_scaled_to_zero_gets_minutes_to_start() -> None:
     problem = Answers(Server(profile, None)).problem(503, {}, b"Service Unavailable")  # type: ignore[arg-type]
     assert isinstance(problem, ServerProblem)
     assert problem.why == "Endpoint is starting"
+    assert "starting" in problem.what
     waits = (Backoff().seconds(attempt, problem, 0.0) for attempt in range(1, 6))
     assert sum(wait or 0.0 for wait in waits) >= 150
 
@@ -539,6 +541,14 @@ def test_the_one_model_is_listed(ask: Asker) -> None:
     assert model.id == "meta-llama/Llama-2-7b-chat-hf"
     assert model.context_size == 1365
     assert [request.path for request in ask.server.requests] == ["/info"]
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 301, "a\x1b[31mb", "a\u202eb", "a\nb", 5, None])
+def test_a_name_that_cannot_be_shown_is_no_models(ask: Asker, name: object) -> None:
+    ask.server.info_extra = {"model_id": name}
+    profile = ask.desk.add("Endpoint", ask.server.url, kind="tgi")
+    with pytest.raises(NotThisApi):
+        ask.desk.provider.models(profile).result(PATIENCE_S)
 
 
 def test_a_server_that_is_another_kind_is_called_so(ask: Asker) -> None:
