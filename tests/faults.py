@@ -57,6 +57,12 @@ def reply(*steps: Step, head: bytes = STREAM_HEAD) -> Answer:
     return (head, *steps)
 
 
+def chunked(*pieces: bytes) -> Answer:
+    """A stream in which a chunk of HTTP ends where the test wants it."""
+    head = STREAM_HEAD.replace(b"connection: close", b"transfer-encoding: chunked")
+    return (head, *(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in (*pieces, b"")))
+
+
 def good(*words: str) -> Answer:
     """A reply without any fault."""
     return reply(*(chunk(word) for word in words), chunk(reason="stop"), DONE)
@@ -94,14 +100,20 @@ class FaultServer:
 
     root: str
     answers: list[Answer]
-    models: tuple[str, ...] | None = ("model",)
+    models: tuple[str | dict[str, Any], ...] | None = ("model",)
+    list_answer: Answer | None = None  # in place of the list of models
     asked: list[Asked] = field(default_factory=list)
     lists: list[Asked] = field(default_factory=list)
+    _came: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     _gone: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     @property
     def base_url(self) -> str:
         return f"{self.root}/v1"
+
+    def wait_until_asked(self) -> None:
+        """Wait for the next request for a reply."""
+        assert self._came.acquire(timeout=PATIENCE_S), "nobody asks"
 
     def wait_until_a_client_is_gone(self) -> None:
         """Wait until a client has closed its connection before the answer was complete."""
@@ -118,13 +130,11 @@ class FaultServer:
         asked = await _read(reader)
         if asked.method == "GET":
             self.lists.append(asked)
-            for step in self._list():
-                assert isinstance(step, bytes)
-                writer.write(step)
-            await writer.drain()
-            return
-        self.asked.append(asked)
-        answer = self.answers[min(len(self.asked), len(self.answers)) - 1]
+            answer = self._list()
+        else:
+            self.asked.append(asked)
+            self._came.release()
+            answer = self.answers[min(len(self.asked), len(self.answers)) - 1]
         leaving = asyncio.create_task(reader.read(1))
         try:
             await self._give(answer, writer, leaving)
@@ -136,9 +146,12 @@ class FaultServer:
                 await leaving
 
     def _list(self) -> Answer:
+        if self.list_answer is not None:
+            return self.list_answer
         if self.models is None:
             return error(404, "Not found")
-        return status(200, {"object": "list", "data": [{"id": name} for name in self.models]})
+        entries = [each if isinstance(each, dict) else {"id": each} for each in self.models]
+        return status(200, {"object": "list", "data": entries})
 
     async def _give(
         self, answer: Answer, writer: asyncio.StreamWriter, leaving: asyncio.Task[bytes]

@@ -58,7 +58,7 @@ class OpenAiApi:
             body = request_body(call, ways)
             async with _translated(call):
                 try:
-                    return await _stream(call, body, tell)
+                    return await _stream(call, body, tell, ways)
                 except openai.APIStatusError as error:
                     refusal = _refusal(error.response)
             problem = refusal_problem(
@@ -143,7 +143,7 @@ def _turns(call: Call, folded: bool) -> list[dict[str, Any]]:
     return turns
 
 
-async def _stream(call: Call, body: dict[str, Any], tell: Tell) -> Ending:
+async def _stream(call: Call, body: dict[str, Any], tell: Tell, ways: Ways) -> Ending:
     """One request. Raises what openai, httpx2 and json raise, and ServerProblem."""
     reader = ReplyReader(
         tell, continuation=call.request.continuation, stops=call.request.parameters.stop
@@ -166,7 +166,7 @@ async def _stream(call: Call, body: dict[str, Any], tell: Tell) -> Ending:
             if _is_error(whole):
                 raise stream_problem(whole, call.profile, model=call.model)
             reader.take(whole)
-            done = True
+            done = reader.recognised
         else:
             take = reader.take
             async for chunk in stream:
@@ -178,10 +178,12 @@ async def _stream(call: Call, body: dict[str, Any], tell: Tell) -> Ending:
     finally:
         reader.flush()
         await stream.close()
-    return _ending(call, reader, done, kind)
+    if reader.finish_reason:
+        ways.reasons = True
+    return _ending(call, reader, done, kind, ways)
 
 
-def _ending(call: Call, reader: ReplyReader, done: bool, kind: str) -> Ending:
+def _ending(call: Call, reader: ReplyReader, done: bool, kind: str, ways: Ways) -> Ending:
     """What a stream that came to its end means."""
     name = call.profile.name
     if not reader.recognised and reader.error is None:
@@ -197,7 +199,10 @@ def _ending(call: Call, reader: ReplyReader, done: bool, kind: str) -> Ending:
             f"{name} ended the reply with its content filter.",
             "Put the message in other words, or choose another model.",
         )
-    if reader.broken or not (reader.finish_reason or done or reader.stopped):
+    # A server that always says why it ends and now does not has cut the reply: llama-cpp-python's
+    # does so for the next request, and sends [DONE] all the same.
+    whole = bool(reader.finish_reason) or (done and not ways.reasons)
+    if reader.broken or not (whole or reader.stopped):
         raise ServerProblem(
             f"{name} ended the connection before the reply was complete.",
             "Try again.",
