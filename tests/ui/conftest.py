@@ -21,6 +21,7 @@ from chatdesk.library import Library
 from chatdesk.paths import DataDir
 from chatdesk.providers.profiles import Accounts, Profiles
 from chatdesk.providers.remote import RemoteProvider
+from chatdesk.providers.remote.backoff import Backoff, Patience
 from chatdesk.providers.router import Router
 from chatdesk.settings import SettingsFile
 from chatdesk.store import open_store
@@ -100,7 +101,9 @@ class Person:
         self.theme.apply(application)
         self.transcript = TranscriptView(self.theme)
         self.accounts = Accounts(Profiles(self.data), Keys(self.data, vault=self.vault))
-        self.servers = RemoteProvider(self.accounts)
+        self.servers = RemoteProvider(
+            self.accounts, patience=Patience(Backoff(first_s=0.0, most_s=0.0))
+        )
         provider: Provider = self.provider
         if self.connected:
             provider = Router(self.provider, CarriedProvider(self.servers), self.accounts.profiles)
