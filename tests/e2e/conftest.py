@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from hands import Desk
-from keyring_home import KeyringHome, keyring_home
+from keyring_home import KeyringHome, keyring_home, terminal
 
 
 @contextmanager
@@ -122,20 +122,3 @@ def terminal_keyring(tmp_path: Path) -> Iterator[KeyringHome]:
     """An unlocked keyring where there is no display, as over SSH."""
     with keyring_home(terminal(tmp_path)) as home:
         yield home
-
-
-def terminal(folder: Path) -> dict[str, str]:
-    """The environment of a terminal without a display, with an empty home in folder."""
-    home = folder / "home"
-    (home / "runtime").mkdir(parents=True, mode=0o700)
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("XDG_", "PYTEST_"))
-        and name not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    }
-    return environment | {
-        "HOME": str(home),
-        "XDG_RUNTIME_DIR": str(home / "runtime"),
-        "CHATDESK_DATA_DIR": str(home / "data"),
-    }

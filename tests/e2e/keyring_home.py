@@ -10,6 +10,7 @@ until start().
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -50,7 +51,7 @@ _CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configura
 class KeyringHome:
     """One person's keyring. environment: for the processes that are to find it."""
 
-    environment: dict[str, str]
+    environment: dict[str, str] = field(repr=False)
     folder: Path
     daemon: subprocess.Popen[bytes] | None = None
     _started: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -167,7 +168,8 @@ class KeyringHome:
             while bool(bus.NameHasOwner(SECRETS)[0]) is not wanted:
                 connection.recv_until_filtered(changes, timeout=PATIENCE_S)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Kill the bus and all that is on it; twice is harmless."""
         for process in reversed(self._started):
             with suppress(ProcessLookupError):
                 process.send_signal(signal.SIGKILL)
@@ -210,4 +212,21 @@ def keyring_home(environment: Mapping[str, str], *, start: bool = True) -> Itera
                 home.start()
             yield home
         finally:
-            home._end()
+            home.end()
+
+
+def terminal(folder: Path) -> dict[str, str]:
+    """The environment of a terminal without a display, with an empty home in folder."""
+    home = folder / "home"
+    (home / "runtime").mkdir(parents=True, mode=0o700)
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("XDG_", "PYTEST_"))
+        and name not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    }
+    return environment | {
+        "HOME": str(home),
+        "XDG_RUNTIME_DIR": str(home / "runtime"),
+        "CHATDESK_DATA_DIR": str(home / "data"),
+    }
