@@ -66,12 +66,14 @@ class Ways:
     """How one model at one server wants to be asked, as far as it was found out.
 
     dropped: names of parameters it refused. renamed: what it calls others. folded: it takes no
-    system message, so that text goes before the first message of the person.
+    system message, so that text goes before the first message of the person. reasons: it says why
+    a reply ends.
     """
 
     dropped: set[str] = field(default_factory=set)
     renamed: dict[str, str] = field(default_factory=dict)
     folded: bool = False
+    reasons: bool = False
 
 
 class Manners:
