@@ -231,11 +231,12 @@ class LateServers:
         return self._made is None or self._made.close()
 
     def _get(self) -> RemoteProvider:
+        from chatdesk.providers import remote
 
         if self._closed:
             raise ProviderError("Chatdesk is closing.", "Start it again.")
         if self._made is None:
-            self._made = RemoteProvider(self._accounts)
+            self._made = remote.RemoteProvider(self._accounts)
         return self._made
 
 
