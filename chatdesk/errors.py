@@ -69,7 +69,7 @@ class ProviderError(ChatdeskError):
 
 
 class ReplyInterrupted(ProviderError):
-    """The reply was cut after its first words: they are kept, and it can be continued or retried."""
+    """The reply was cut after its first words, which are kept; it can be continued or retried."""
 
 
 class KeyringError(ChatdeskError):
