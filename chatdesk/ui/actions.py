@@ -16,7 +16,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QAction, QIcon, QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
-Scope = Literal["window", "list", "composer", "transcript"]
+Scope = Literal["window", "list", "composer", "transcript", "picker"]
 
 # In the order in which the shortcuts dialog shows them.
 GROUPS = ("Conversations", "Messages", "Models", "View", "Application")
@@ -91,6 +91,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy_reply", "Copy the last reply", "Messages", ("Ctrl+Shift+C",), "copy"),
     Action("find", "Find in this conversation", "Messages", ("Ctrl+F",), "search"),
     Action("models", "Choose a model", "Models", ("Ctrl+M",), "model"),
+    Action(
+        "use_for_new",
+        "Use the selected model for new chats",
+        "Models",
+        ("Ctrl+Return",),
+        scope="picker",
+    ),
     Action(
         "manage_models",
         "Manage models",

@@ -10,6 +10,8 @@ from chatdesk.ui.dialog import Dialog, wrapped
 from chatdesk.ui.icons import pixmap
 from chatdesk.ui.theme import ICON, S2, S3, S5, Theme
 
+LONGEST_NAME = 24  # characters of a provider's name on a button
+
 
 class ConsentDialog(Dialog):
     """accepted: it may be sent. Anything else, closing too, changes nothing. Open with open().
@@ -46,6 +48,7 @@ class ConsentDialog(Dialog):
         texts = [text for text in (moved, told, where) if text]
         for text in texts:
             column.addWidget(wrapped(text, self))
+        column.addStretch(1)
         row = QHBoxLayout()
         row.setContentsMargins(S5, S5, S5, S5)
         row.setSpacing(S3)
@@ -54,9 +57,10 @@ class ConsentDialog(Dialog):
         self.body.addLayout(row)
         self.setAccessibleName(title)
         self.setAccessibleDescription(" ".join(texts))
-        self.send_button = QPushButton(f"Send to {profile.name}", self)
+        short = len(profile.name) <= LONGEST_NAME
+        self.send_button = QPushButton(f"Send to {profile.name}" if short else "Send it", self)
         self.send_button.setObjectName("sendToProviderButton")
-        self.send_button.setAutoDefault(False)
+        self.send_button.setAutoDefault(True)  # Enter presses the one that has the focus
         self.send_button.clicked.connect(self.accept)
         self.stay_button = QPushButton(stay, self)
         self.stay_button.setObjectName("stayButton")
@@ -69,7 +73,7 @@ class ConsentDialog(Dialog):
         self.stay_button.setDefault(True)
         self.stay_button.setFocus()
         self.refresh_theme()
-        self.resize(self.width(), max(self.sizeHint().height(), self._needed(self.width())))
+        self.resize(self.width(), self._needed(self.width()))
 
     def refresh_theme(self) -> None:
         super().refresh_theme()
@@ -80,4 +84,4 @@ class ConsentDialog(Dialog):
         layout = self.layout()
         assert layout is not None
         layout.activate()
-        return layout.totalHeightForWidth(width) if layout.hasHeightForWidth() else 0
+        return layout.totalHeightForWidth(width)

@@ -124,7 +124,7 @@ class Welcome(QScrollArea):
     ) -> None:
         """The model that will answer: its name, its size in words, what it is doing.
 
-        For a remote one size_text is where it is, title and line say what this chat is.
+        For a remote one size_text is where it runs, title and line say what this chat is.
         """
         self.card.tell(name, size_text, state)
         self._title.setText(title or TITLE)
@@ -194,7 +194,7 @@ class _ModelCard(QFrame):
             "ready": "runs on this computer",
             "loading": "loading",
             "failed": "could not be loaded",
-            "remote": "leaves this computer",
+            "remote": "",
             "none": "runs on this computer",
         }[state]
         self._name.setText(name or "No model yet")

@@ -106,7 +106,8 @@ class Answering(QObject):
         self._unsubscribe = profiles.subscribe(self._profiles_changed.emit)
 
     def close(self) -> None:
-        """Listen to the providers no more."""
+        """Listen to the providers no more, and begin nothing."""
+        self._curious = False
         self._unsubscribe()
 
     # -- reading ------------------------------------------------------------------------------
@@ -262,7 +263,7 @@ class Answering(QObject):
         before = ""
         if now.profile is not None and now.profile.id == profile.id:
             before = next(reversed(self._consents.origins(conversation)), "")
-        told = self._session.outgoing(conversation).told(profile.name)
+        told = self._session.outgoing(conversation).told(f"{profile.name} ({profile.place})")
         self.asked.emit(Question(profile, told, before, stay, yes))
 
     def _set(self, conversation: str, remote: RemoteName) -> None:

@@ -134,6 +134,7 @@ class Commands(QObject):
         else:
             dialog.model_changed(models.state)
         models.changed.connect(dialog.model_changed)
+        dialog.library_changed.connect(self._desk.locals.forget)
         self._open(dialog)
 
     def show_settings(self) -> None:

@@ -87,9 +87,9 @@ class Desk(QObject):
             model_for_new=lambda: self.answering.model_for_new(),
             remote=lambda reference: self.answering.remote_name(reference),
         )
-        self._locals = Locals(library, lambda: settings.values.model.default, self.tasks, self)
+        self.locals = Locals(library, lambda: settings.values.model.default, self.tasks, self)
         self.answering = Answering(
-            self.session, store, settings, profiles, consents, self._locals, self.attempt, self
+            self.session, store, settings, profiles, consents, self.locals, self.attempt, self
         )
         self.catalogue = Catalogue(
             library, profiles, servers, settings, store.state, self.tasks, self
@@ -140,6 +140,7 @@ class Desk(QObject):
             self, window, theme, data, settings, store, library, accounts, servers
         )
         self._layout = ""
+        self._key_troubles: set[str] = set()  # what is told of keys
         self._ticking = QTimer(self)
         self._ticking.setInterval(TICK_MS)
         self._ticking.timeout.connect(self._tick)
@@ -226,6 +227,9 @@ class Desk(QObject):
     def message_added(self, message: Message) -> None:
         self._show_welcome()
         self.reading.message_added(message)
+        for told in self._key_troubles:  # it is tried again
+            self._window.toasts.dismiss(told)
+        self._key_troubles.clear()
         self.writing.refresh()
         self._keep_ticking()
 
@@ -328,6 +332,7 @@ class Desk(QObject):
         from chatdesk.providers.remote.problems import KeyProblem
 
         if isinstance(error, KeyringError | KeyProblem):
+            self._key_troubles.add(error.what)
             self._window.toasts.show_message(
                 error.what,
                 "Add or replace the key",
@@ -349,7 +354,7 @@ class Desk(QObject):
         if not key or key.startswith("composer."):
             self._window.composer.set_enter_sends(values.composer.enter_sends)
         if not key or key.startswith("model."):
-            self._locals.forget()
+            self.locals.forget()
             self.answering.refresh()
 
     def _close_window(self) -> None:

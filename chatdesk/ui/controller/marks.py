@@ -73,7 +73,7 @@ class Marks:
         window.composer.set_destination(f"Sent to {place}", told)
         window.welcome.set_model(
             name,
-            profile.name if here else profile.place,
+            f"{profile.name} · {'another program here' if here else 'leaves this computer'}",
             "remote",
             title=f"Chat with {name}",
             line=told,

@@ -59,6 +59,7 @@ class ModelPicker(SearchPanel):
         self._in_use: str | None = None
         self._for_new: str | None = None
         self._unfolded: set[str] = set()
+        self._touched = False  # the person typed or moved: the selection is theirs
         self.rows = PickerRows(self)
         self.list.setModel(self.rows)
         self.list.setItemDelegate(PickerDelegate(theme, self.list))
@@ -93,12 +94,11 @@ class ModelPicker(SearchPanel):
 
         in_use, for_new: keys of the models that answer here and in new chats.
         """
-        first = not self._shelves
         self._shelves, self._in_use, self._for_new = shelves, in_use, for_new
         before = self.rows.row(self.list.currentIndex())
         place = self.list.verticalScrollBar().value()
         self.show_query()
-        if first:
+        if not self._touched:
             self._select(lambda row: row.in_use)
         elif before is not None and self._select(lambda row: row.identity == before.identity):
             self.list.verticalScrollBar().setValue(place)
@@ -156,6 +156,7 @@ class ModelPicker(SearchPanel):
         return self._below.mapTo(around, QPoint(0, self._below.height())).y() + S1
 
     def key(self, event: QKeyEvent) -> bool:
+        self._touched = True
         control = event.modifiers() & Qt.KeyboardModifier.ControlModifier
         if control and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self._choose_for_new()

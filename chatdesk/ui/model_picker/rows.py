@@ -164,10 +164,10 @@ class PickerDelegate(RowDelegate):
         area.setTop(area.bottom() - height)
         self._mark(painter, option, area, "cloud" if row.shelf.remote else "lock", ink, MARK)
         area = self._after(option, area, INDENT)
-        # A long name leaves room for where its messages go.
+        # A long name leaves room for where its messages go, which matters more.
         title = QRectF(area)
         where = QFontMetricsF(small).horizontalAdvance(row.note)
-        title.setWidth(max(area.width() / 2, area.width() - where - S3))
+        title.setWidth(max(area.width() / 3, area.width() - where - S3))
         if self.right_to_left(option):
             title.moveRight(area.right())
         width = self.draw(painter, option, title, row.text, bold, tokens.text) + S2

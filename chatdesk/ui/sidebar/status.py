@@ -10,6 +10,7 @@ from chatdesk.ui.icons import pixmap
 from chatdesk.ui.theme import S1, TARGET, Theme
 
 MARK = 14
+WIDEST = 116  # pixels; a longer name is elided, the buttons beside it are not
 OFFLINE_TIP = "Offline: what you write stays on this computer."
 
 
@@ -41,7 +42,8 @@ class Status(QLabel):
             return QSize(0, TARGET)
         metrics = QFontMetrics(self._theme.small_font())
         # One pixel more than the rounded advance: otherwise the last letters may be cut.
-        return QSize(MARK + S1 * 3 + metrics.horizontalAdvance(self.text()) + 1, TARGET)
+        width = MARK + S1 * 3 + metrics.horizontalAdvance(self.text()) + 1
+        return QSize(min(width, WIDEST), TARGET)
 
     def minimumSizeHint(self) -> QSize:
         return QSize(MARK + S1, TARGET)
