@@ -131,6 +131,18 @@ def test_a_list_that_comes_in_changes_neither_selection_nor_search(
     assert current(picker) == "one"
 
 
+def test_the_model_in_use_is_selected_once_it_is_known_unless_the_person_moved(
+    qtbot: QtBot, picker: ModelPicker
+) -> None:
+    picker.set_offers((MISTRAL,), "", "")
+    assert current(picker) == "open-mixtral"
+    picker.set_offers((HERE, MISTRAL), "qwen", "")
+    assert current(picker) == "Qwen3 4B"
+    press(qtbot, picker, Qt.Key.Key_Down)
+    picker.set_offers((HERE, MISTRAL), "", "")
+    assert current(picker) == "open-mixtral"
+
+
 def test_a_list_that_failed_is_asked_for_again_in_its_place(
     qtbot: QtBot, picker: ModelPicker
 ) -> None:

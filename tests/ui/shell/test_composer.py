@@ -255,3 +255,16 @@ def test_the_card_keeps_to_the_reading_column(
     composer.resize(400, 100)
     QApplication.processEvents()
     assert composer.card.width() < 400
+
+
+def test_where_a_message_goes_is_shown_and_heard(composer: Composer) -> None:
+    assert not composer.destination.isVisible()
+    low = composer.sizeHint().height()
+    composer.set_destination("Sent to api.mistral.ai", "What you write leaves this computer.")
+    assert composer.destination.isVisible()
+    assert composer.sizeHint().height() > low
+    assert composer.field.accessibleDescription() == "What you write leaves this computer."
+    assert not composer.grab().isNull()
+    composer.set_destination("")
+    assert not composer.destination.isVisible()
+    assert composer.field.accessibleDescription() == ""

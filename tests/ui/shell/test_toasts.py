@@ -59,6 +59,17 @@ def test_act_takes_the_newest_action(toasts: Toasts) -> None:
     assert called == [2, 1]
 
 
+def test_ctrl_z_does_only_what_takes_something_back(toasts: Toasts) -> None:
+    called: list[str] = []
+    toasts.show_message("Moved", "Undo", lambda: called.append("undo"))
+    toasts.show_message("No key", "Add the key", lambda: called.append("key"), undoes=False)
+    assert toasts.act()
+    assert called == ["undo"]
+    assert not toasts.act()
+    toasts.show_message("No key", "Add the key", lambda: called.append("key"), undoes=False)
+    assert toasts.texts == ["No key"]
+
+
 def test_it_waits_while_the_pointer_is_on_it(qtbot: QtBot, toasts: Toasts) -> None:
     toast = toasts.show_message("Copied")
     QApplication.sendEvent(toast, QEvent(QEvent.Type.Leave))
