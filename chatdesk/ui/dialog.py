@@ -104,6 +104,21 @@ class Line(QWidget):
         painter.fillRect(area, self._theme.tokens.border)
 
 
+class Side(QWidget):
+    """A column beside what it chooses, on the sidebar's colour."""
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme = theme
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        tokens = self._theme.tokens
+        painter.fillRect(self.rect(), tokens.sidebar)
+        mirrored = self.layoutDirection() == Qt.LayoutDirection.RightToLeft
+        painter.fillRect(0 if mirrored else self.width() - 1, 0, 1, self.height(), tokens.border)
+
+
 class Notice(QFrame):
     """A short text that stands out, with a mark for its tone. Hidden while it has no text.
 
@@ -274,6 +289,17 @@ def wrapped(text: str, parent: QWidget | None = None, tone: str = "") -> QLabel:
     policy.setHeightForWidth(True)
     widget.setSizePolicy(policy)
     return widget
+
+
+def centred(page: QWidget, widest: int, holder: QWidget) -> QHBoxLayout:
+    """Put a page in the middle of its holder, at most `widest` pixels wide; the layout for it."""
+    row = QHBoxLayout(holder)
+    row.setSpacing(0)
+    page.setMaximumWidth(widest)
+    row.addStretch(1)
+    row.addWidget(page, 1000)
+    row.addStretch(1)
+    return row
 
 
 def tool_button(

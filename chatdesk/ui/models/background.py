@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, QObject, QRunnable, QThreadPool, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QObject, QRunnable, Qt, QThreadPool, Signal, Slot
 
 from chatdesk.errors import ChatdeskError
 
@@ -31,7 +31,8 @@ class Job(QObject):
         # It outlives the dialog that started it: the work on the other thread still needs it.
         super().__init__(QCoreApplication.instance())
         self._cancelled = False
-        self._ended.connect(self._tell)
+        # Queued even in this thread: who started the work has yet to connect to done and failed.
+        self._ended.connect(self._tell, Qt.ConnectionType.QueuedConnection)
 
     def cancel(self) -> None:
         self._cancelled = True

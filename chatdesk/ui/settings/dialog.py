@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QHideEvent, QKeyEvent, QPainter, QPaintEvent, QShowEvent
+from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QFileDialog,
     QFrame,
@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from chatdesk.settings import GROUPS, OPTIONS, SettingsFile
-from chatdesk.ui.dialog import Dialog, EmptyState, Notice, label
+from chatdesk.ui.dialog import Dialog, EmptyState, Notice, Side, label
 from chatdesk.ui.icons import icon
 from chatdesk.ui.listing import RowDelegate
 from chatdesk.ui.models.background import Background
@@ -92,7 +92,7 @@ class SettingsDialog(Dialog):
     # -- building -----------------------------------------------------------------------------
 
     def _make_side(self) -> QWidget:
-        side = _Side(self.theme, self)
+        side = Side(self.theme, self)
         column = QVBoxLayout(side)
         column.setContentsMargins(S3, S4, S3, S3)
         column.setSpacing(S3)
@@ -271,18 +271,3 @@ class SettingsDialog(Dialog):
             self.search.clear()
         else:
             super().keyPressEvent(event)
-
-
-class _Side(QWidget):
-    """The column of pages, on the sidebar's colour."""
-
-    def __init__(self, theme: Theme, parent: QWidget) -> None:
-        super().__init__(parent)
-        self._theme = theme
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        tokens = self._theme.tokens
-        painter.fillRect(self.rect(), tokens.sidebar)
-        mirrored = self.layoutDirection() == Qt.LayoutDirection.RightToLeft
-        painter.fillRect(0 if mirrored else self.width() - 1, 0, 1, self.height(), tokens.border)

@@ -1,0 +1,456 @@
+"""The form of one provider: everything that can be set, read as a profile, judged in place.
+
+It knows no files, keyring or server: what needs them is asked for by signals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from chatdesk.credentials import Secret
+from chatdesk.errors import UsageError
+from chatdesk.providers.profiles import TEMPLATES, Profile
+from chatdesk.providers.profiles.profile import LARGEST_CONTEXT, LONGEST_NAME
+from chatdesk.ui.dialog import Notice, announce, centred, wrapped
+from chatdesk.ui.icons import pixmap
+from chatdesk.ui.providers.address import AddressField
+from chatdesk.ui.providers.draft import (
+    parse_headers,
+    parse_models,
+    problems_of,
+    written_headers,
+)
+from chatdesk.ui.providers.fields import Card, Field, SwitchField, line_edit
+from chatdesk.ui.providers.key_field import KeyField, KeyState
+from chatdesk.ui.providers.model_field import ModelField
+from chatdesk.ui.providers.strip import TestStrip
+from chatdesk.ui.settings.choices import Combo
+from chatdesk.ui.settings.numbers import WholeSpin
+from chatdesk.ui.settings.texts import Lines
+from chatdesk.ui.theme import ICON, S2, S4, S5, Theme
+
+_WIDEST = 640  # pixels
+_NEEDS_KEY = "The server asks for a key"
+_NEEDS_KEY_HELP = "Most programs on your own computer ask for none."
+_FORGETS_KEY = "The saved key is deleted when you save."
+_TEMPLATE_NAMES = {
+    "plain": "User: and Assistant:",
+    "chatml": "ChatML",
+    "llama2": "Llama 2",
+    "llama3": "Llama 3",
+    "mistral": "Mistral",
+    "falcon": "Falcon",
+}
+
+
+class ProviderForm(QScrollArea):
+    """edited: by the person. submitted: Enter in a field of one line. GUI thread only."""
+
+    edited = Signal()
+    submitted = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._profile: Profile | None = None
+        self._new = False
+        self._saved: tuple[object, ...] = ()
+        self._sent: tuple[object, ...] = ()
+        self._kept = KeyState()
+        self._in_environment = False
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        content = QWidget()
+        self.setWidget(content)
+        page = QWidget(content)
+        centred(page, _WIDEST, content).setContentsMargins(S5, S4, S5, S5)
+        self._column = QVBoxLayout(page)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(S4)
+        self._make_head(page)
+        self._column.addWidget(self._make_connection(page))
+        self._column.addWidget(self._make_models(page))
+        self._column.addWidget(self._make_special(page))
+        self._column.addStretch(1)
+        theme.changed.connect(self._refresh_mark)
+
+    # -- building -----------------------------------------------------------------------------
+
+    def _make_head(self, page: QWidget) -> None:
+        self.heading = wrapped("", page, "heading")
+        self.heading.setObjectName("providerHeading")
+        self._column.addWidget(self.heading)
+        self._goes = QWidget(page)
+        row = QHBoxLayout(self._goes)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(S2)
+        self._mark = QLabel(self._goes)
+        self._mark.setFixedWidth(ICON)
+        row.addWidget(self._mark, 0, Qt.AlignmentFlag.AlignTop)
+        self.goes = wrapped("", self._goes, "remote")
+        self.goes.setObjectName("providerGoes")
+        row.addWidget(self.goes, 1)
+        self._column.addWidget(self._goes)
+        self.error = Notice(self._theme, "danger", page, closable=True)
+        self.error.setObjectName("providerError")
+        self._column.addWidget(self.error)
+
+    def _make_connection(self, page: QWidget) -> Card:
+        card = Card("", page)
+        self.name_line = line_edit()
+        self.name_line.setMaxLength(LONGEST_NAME)
+        self.name = Field("Name", "providerName", self.name_line, card)
+        self.address = AddressField(self._theme, card)
+        self.needs_key = SwitchField(
+            _NEEDS_KEY, "needsKey", self._theme, card, help=_NEEDS_KEY_HELP
+        )
+        self.key = KeyField(self._theme, card)
+        self.environment = SwitchField("", "useEnvironment", self._theme, card)
+        self.strip = TestStrip(self._theme, card)
+        for widget in (self.name, self.address, self.needs_key, self.key, self.environment):
+            card.add(widget)
+        card.add(self.strip)
+        self.name_line.textEdited.connect(self._edited)
+        self.name_line.returnPressed.connect(self.submitted)
+        self.address.edited.connect(self._address_edited)
+        self.address.line.returnPressed.connect(self.submitted)
+        self.address.moved.connect(self._moved)
+        self.needs_key.toggled.connect(self._key_edited)
+        self.key.edited.connect(self._key_edited)
+        self.key.return_pressed.connect(self.submitted)
+        self.environment.toggled.connect(self._key_edited)
+        return card
+
+    def _make_models(self, page: QWidget) -> Card:
+        card = Card("Models", page)
+        self.model = ModelField(self._theme, card)
+        self.by_hand_lines = Lines(3)
+        self.by_hand_lines.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
+        self.by_hand = Field(
+            "Models entered by hand",
+            "providerModels",
+            self.by_hand_lines,
+            card,
+            help="One on each line, for servers that list none, or not all.",
+        )
+        self.context_spin = WholeSpin()
+        self.context_spin.setRange(0, LARGEST_CONTEXT)
+        self.context_spin.setSingleStep(1024)
+        self.context_spin.setGroupSeparatorShown(True)
+        self.context_spin.setSpecialValueText("As the server says")
+        self.context_spin.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.context_spin.setAlignment(Qt.AlignmentFlag.AlignLeading)
+        self.context_spin.lineEdit().setTextMargins(S2, 0, 0, 0)
+        self.context = Field(
+            "Context size",
+            "providerContext",
+            self.context_spin,
+            card,
+            help="How many tokens of conversation its models take, where the server does not "
+            "say. A token is about three quarters of a word.",
+        )
+        for widget in (self.model, self.by_hand, self.context):
+            card.add(widget)
+        self.model.edited.connect(self._edited)
+        self.model.line.returnPressed.connect(self.submitted)
+        self.by_hand_lines.textChanged.connect(self._edited)
+        self.by_hand_lines.left.connect(self._offer_by_hand)
+        self.context_spin.valueChanged.connect(self._edited)
+        return card
+
+    def _make_special(self, page: QWidget) -> Card:
+        card = Card("Special cases", page)
+        self.template_combo = Combo()
+        for name in TEMPLATES:
+            self.template_combo.addItem(_TEMPLATE_NAMES.get(name, name), name)
+        self.template = Field(
+            "Prompt template",
+            "providerTemplate",
+            self.template_combo,
+            card,
+            help="How a conversation is written for the model. The model's page says which.",
+        )
+        self.headers_lines = Lines(2)
+        self.headers_lines.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
+        self.headers_lines.setPlaceholderText("X-Title: Chatdesk")
+        self.headers = Field(
+            "Extra headers",
+            "providerHeaders",
+            self.headers_lines,
+            card,
+            help="Name: value, one on each line. They are sent with every request. A key does not "
+            "belong here.",
+        )
+        card.add(self.template)
+        card.add(self.headers)
+        self.template_combo.currentIndexChanged.connect(self._edited)
+        self.headers_lines.textChanged.connect(self._edited)
+        return card
+
+    # -- the profile --------------------------------------------------------------------------
+
+    @property
+    def profile(self) -> Profile | None:
+        """The profile that is shown, as it was saved (or made from a preset)."""
+        return self._profile
+
+    @property
+    def new(self) -> bool:
+        """Whether it is one that was never saved."""
+        return self._new
+
+    def forget(self) -> None:
+        """Show nothing any more; what was written here is lost."""
+        self._profile = None
+        self.key.begin()
+        self.strip.clear()
+
+    def load(self, profile: Profile, *, new: bool, in_environment: bool) -> None:
+        """Show a profile. in_environment: whether the environment variable of its kind is set."""
+        self.key.begin()
+        self._show(profile, new=new, in_environment=in_environment)
+        self.strip.clear()
+        self.verticalScrollBar().setValue(0)
+
+    def begin_saving(self) -> None:
+        """What stands in the form now is being saved; it may be changed further meanwhile."""
+        self._sent = self._values()
+
+    def end_saving(self, profile: Profile, *, in_environment: bool) -> None:
+        """It is saved as this profile; what was changed since stays, and is not saved."""
+        if self._values() == self._sent:
+            self._show(profile, new=False, in_environment=in_environment)
+            return
+        self._profile, self._new, self._saved = profile, False, self._sent
+        self.address.set_saved(profile)
+        self._refresh()
+
+    def _show(self, profile: Profile, *, new: bool, in_environment: bool) -> None:
+        same = self._profile is not None and self._profile.id == profile.id and not new
+        self._profile, self._new = profile, new
+        self._in_environment = in_environment
+        blockers = [w.blockSignals(True) for w in self._silent()]
+        self.name_line.setText(profile.name)
+        self.address.load(profile, new=new)
+        self.needs_key.set_on(profile.needs_key)
+        self.environment.set_on(profile.use_environment)
+        self.model.load(profile.default_model, profile.models)
+        self.by_hand_lines.setPlainText("\n".join(profile.models))
+        self.context_spin.setValue(profile.context_size)
+        self.template_combo.setCurrentIndex(
+            max(0, self.template_combo.findData(profile.template or TEMPLATES[0]))
+        )
+        self.headers_lines.setPlainText(written_headers(profile.headers))
+        for widget, blocked in zip(self._silent(), blockers, strict=True):
+            widget.blockSignals(blocked)
+        self.template.setVisible(profile.preset.api == "tgi")
+        for field in self._fields().values():
+            field.set_error("")
+        self.error.set_text("")
+        if not same:
+            self._kept = KeyState("none") if new else KeyState()
+        self._saved = self._sent = self._values()
+        self._refresh()
+
+    def _read(self, headers: tuple[tuple[str, str], ...]) -> Profile:
+        assert self._profile is not None
+        preset = self._profile.preset
+        return replace(
+            self._profile,
+            name=self.name_line.text().strip(),
+            base_url=self.address.text(),
+            needs_key=self.needs_key.is_on(),
+            default_model=self.model.text(),
+            models=parse_models(self.by_hand_lines.toPlainText()),
+            headers=headers,
+            context_size=self.context_spin.value(),
+            template=self.template_combo.currentData() if preset.api == "tgi" else "",
+            use_environment=bool(preset.variable) and self.environment.is_on(),
+            allow_http=self.address.allowed(),
+        )
+
+    @property
+    def dirty(self) -> bool:
+        """Whether something would be lost if another provider were shown."""
+        if self._profile is None:
+            return False
+        return self.key.has_entry or self._values() != self._saved
+
+    def check(self, others: Sequence[Profile]) -> Profile | None:
+        """The profile, where all is well; else None, and each field says what is wrong with it."""
+        self.context_spin.interpretText()
+        unreadable: dict[str, str] = {}
+        headers: tuple[tuple[str, str], ...] = ()
+        try:
+            headers = parse_headers(self.headers_lines.toPlainText())
+        except UsageError as error:
+            unreadable["headers"] = str(error)
+        profile = self._read(headers)
+        problems = problems_of(profile, others) | unreadable
+        try:
+            self.entered()
+        except UsageError as error:
+            problems["key"] = str(error)
+        self.show_problems(problems)
+        return None if problems else profile
+
+    def show_error(self, text: str) -> None:
+        """Say what is wrong with the whole; it stays until dismissed or until the next try."""
+        self.error.set_text(text)
+        self.verticalScrollBar().setValue(0)
+        announce(self, text, urgent=True)
+
+    def show_problems(self, problems: Mapping[str, str]) -> None:
+        """Say at each field what is wrong with it, and go to the first."""
+        first: Field | None = None
+        for name, field in self._fields().items():
+            text = problems.get(name, "")
+            field.set_error(text)
+            if text and first is None:
+                first = field
+        if first is not None:
+            first.setFocus()
+            self.ensureWidgetVisible(first, 0, S4)
+            announce(self, problems[next(n for n in self._fields() if n in problems)], urgent=True)
+
+    # -- the key ------------------------------------------------------------------------------
+
+    def set_kept(self, state: KeyState) -> None:
+        """Say where the saved provider's key is (the environment apart)."""
+        self._kept = state
+        self._refresh()
+
+    @property
+    def key_state(self) -> KeyState:
+        """Where the key for what stands in the form is."""
+        kept = KeyState("none") if self.address.is_moved or self._new else self._kept
+        assert self._profile is not None
+        variable = self._profile.preset.variable
+        if kept.place == "none" and self.environment.is_on() and self._in_environment:
+            return KeyState("environment", variable=variable)
+        return kept
+
+    @property
+    def takes_key(self) -> bool:
+        """Whether there is a key to be looked after: one is needed, or was given all the same."""
+        assert self._profile is not None
+        return self.needs_key.is_on() or (self._kept.kept and not self._profile.needs_key)
+
+    def entered(self) -> Secret | None:
+        """The key that was typed; None where there is none. Raises UsageError (without the key)."""
+        return self.key.entered() if self.takes_key else None
+
+    # -- inner --------------------------------------------------------------------------------
+
+    def _fields(self) -> dict[str, Field]:
+        return {
+            "name": self.name,
+            "base_url": self.address.field,
+            "key": self.key.field,
+            "default_model": self.model.field,
+            "models": self.by_hand,
+            "context_size": self.context,
+            "template": self.template,
+            "headers": self.headers,
+        }
+
+    def _silent(self) -> tuple[QWidget, ...]:
+        return (
+            self.by_hand_lines,
+            self.context_spin,
+            self.template_combo,
+            self.headers_lines,
+        )
+
+    def _values(self) -> tuple[object, ...]:
+        return (
+            self.name_line.text().strip(),
+            self.address.text(),
+            self.address.allowed(),
+            self.needs_key.is_on(),
+            self.environment.is_on(),
+            self.model.text(),
+            self.by_hand_lines.toPlainText(),
+            self.context_spin.value(),
+            self.template_combo.currentData(),
+            self.headers_lines.toPlainText(),
+        )
+
+    def _edited(self) -> None:
+        sender = self.sender()
+        for field in self._fields().values():
+            if field.editor is sender:
+                field.set_error("")
+        self._refresh()
+        self.edited.emit()
+
+    def _key_edited(self) -> None:
+        self.strip.clear()
+        self._edited()
+
+    def _address_edited(self) -> None:
+        self.strip.clear()
+        self._edited()
+
+    def _moved(self, moved: bool) -> None:
+        # What was allowed for the address before is not allowed for this one.
+        assert self._profile is not None
+        self.environment.set_on(self._profile.use_environment and not moved)
+        self.key.begin()
+
+    def _offer_by_hand(self) -> None:
+        self.model.set_by_hand(parse_models(self.by_hand_lines.toPlainText()))
+
+    def _refresh(self) -> None:
+        """Everything that follows from what stands in the fields."""
+        profile = self._profile
+        if profile is None:
+            return
+        preset = profile.preset
+        self.heading.setText(f"New provider: {preset.name}" if self._new else profile.name)
+        origin = self.address.origin
+        words = ""
+        if origin is not None:
+            shown = replace(
+                profile, name=self.name_line.text().strip() or preset.name, base_url=str(origin)
+            )
+            words = shown.remote_words
+            words = f"What you write {words}."
+        self.goes.setText(words)
+        self._goes.setVisible(bool(words))
+        usual = preset.needs_key and preset.kind != "custom"
+        self.needs_key.setVisible(not (usual and profile.needs_key))
+        asks = self.needs_key.is_on()
+        forgets = self._kept.kept and not asks and profile.needs_key
+        self.needs_key.set_words(_NEEDS_KEY, _FORGETS_KEY if forgets else _NEEDS_KEY_HELP)
+        takes = self.takes_key
+        self.key.setVisible(takes)
+        self.key.set_hint(preset.key_page)
+        self.key.set_state(self.key_state)
+        self.address.set_has_key(self._kept.kept)
+        self.environment.setVisible(takes and bool(preset.variable))
+        is_set = "It is set." if self._in_environment else "It is not set in this session."
+        self.environment.set_words(
+            f"Use the environment variable {preset.variable}",
+            f"{is_set} A key that is saved here goes first.",
+        )
+        self._refresh_mark()
+
+    def _refresh_mark(self) -> None:
+        origin = self.address.origin
+        drawing = "computer" if origin is not None and origin.loopback else "cloud"
+        ink = self._theme.tokens.remote
+        self._mark.setPixmap(pixmap(drawing, ink, ICON, self.devicePixelRatioF()))
