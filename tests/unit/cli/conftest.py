@@ -7,14 +7,18 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pytest
+from dict_vault import DictVault
 
 from chatdesk.cli.context import Chosen, Context, OnState
 from chatdesk.cli.root import run
+from chatdesk.credentials import Keys
 from chatdesk.errors import NotFound
 from chatdesk.headless import Pumped
+from chatdesk.providers.remote import RemoteProvider
 from chatdesk.providers.scripted import Script, ScriptedProvider
 
 
@@ -22,9 +26,16 @@ class ScriptedContext(Context):
     """A context in which every model but "nosuch" exists and says what the test wants."""
 
     scripts: tuple[Script, ...] = ()
+    vault: DictVault
 
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
+        super().__init__()
         self.provider = ScriptedProvider()  # until there is something to be asked
+        self.made: list[str] = []  # who was needed to answer
+
+    @cached_property
+    def keys(self) -> Keys:
+        return Keys(self.data, vault=self.vault)
 
     def choose_local(self, model: str | None) -> Chosen:
         if model == "nosuch":
@@ -32,8 +43,20 @@ class ScriptedContext(Context):
         return Chosen(model or "scripted", model)
 
     def local_engine(self, on_state: OnState) -> Pumped:
+        self.made.append("local")
         self.provider = ScriptedProvider(*self.scripts)
         return self.provider
+
+    def remote_provider(self) -> RemoteProvider:
+        self.made.append("remote")
+        return super().remote_provider()
+
+
+class Terminal(io.TextIOWrapper):
+    """Standard input that a person sits at."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @dataclass
@@ -55,12 +78,15 @@ class CommandLine:
     monkeypatch: pytest.MonkeyPatch
     scripts: tuple[Script, ...] = ()
     context: ScriptedContext = field(default_factory=ScriptedContext)
+    vault: DictVault = field(default_factory=DictVault)
 
-    def __call__(self, *arguments: str, stdin: str | bytes = "") -> Result:
+    def __call__(self, *arguments: str, stdin: str | bytes = "", terminal: bool = False) -> Result:
         data = stdin.encode() if isinstance(stdin, str) else stdin
-        self.monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), "utf-8"))
+        kind = Terminal if terminal else io.TextIOWrapper
+        self.monkeypatch.setattr(sys, "stdin", kind(io.BytesIO(data), "utf-8"))
         self.context = ScriptedContext()
         self.context.scripts = self.scripts
+        self.context.vault = self.vault
         code = run(list(arguments), self.context)
         captured = self.capsys.readouterr()
         return Result(code, captured.out, captured.err)
