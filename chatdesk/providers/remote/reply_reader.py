@@ -247,8 +247,7 @@ class PrefixStripper:
             return text
         self._held += text
         if self._held.startswith(self._prefix):
-            self.done = True
-            return self._held[len(self._prefix) :]
+            return self.finish()[len(self._prefix) :]
         if self._prefix.startswith(self._held):
             return ""
         return self.finish()
