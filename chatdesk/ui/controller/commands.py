@@ -97,11 +97,12 @@ class Commands(QObject):
         choosing.serve(picker)
         self._open(picker)
 
-    def show_providers(self, profile_id: str = "") -> None:
-        """Open the manager of the providers, at this one."""
+    def show_providers(self, profile_id: str = "", over: QDialog | None = None) -> None:
+        """Open the manager of the providers, at this one; over: the dialog it was asked for in."""
         from chatdesk.ui.providers import ProvidersDialog
 
-        dialog = ProvidersDialog(self._accounts, self._servers, self._theme, self._window)
+        parent = over or self._window
+        dialog = ProvidersDialog(self._accounts, self._servers, self._theme, parent)
         if profile_id:
             dialog.select(profile_id)
         self._open(dialog)
@@ -141,7 +142,10 @@ class Commands(QObject):
         """Open the settings dialog."""
         from chatdesk.ui.settings import SettingsDialog
 
-        self._open(SettingsDialog(self._settings, self._theme, self._library, self._window))
+        dialog = SettingsDialog(self._settings, self._theme, self._library, self._window)
+        # Over the settings, so that closing the providers leads back to them.
+        dialog.providers_requested.connect(lambda: self.show_providers(over=dialog))
+        self._open(dialog)
 
     def show_conversation_settings(self) -> None:
         """Open the settings of the open conversation; a new one is made for them."""

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from chatdesk.providers.profiles import PRESETS, Accounts, Profile
-from chatdesk.ui.dialog import Dialog, EmptyState, Side, announce, centred, label
+from chatdesk.ui.dialog import Dialog, EmptyState, Side, announce, centred, wrapped
 from chatdesk.ui.icons import icon
 from chatdesk.ui.providers.asking import Servers
 from chatdesk.ui.providers.chooser import PresetChooser
@@ -122,10 +122,9 @@ class ProvidersDialog(Dialog):
     def _make_buttons(self) -> None:
         self.remove_button = self._button("Remove provider", "removeProviderButton", "quiet")
         self.remove_button.setToolTip("Take it off the list and delete its key (Delete)")
-        self.said = label("", "small", self)
+        self.said = wrapped("", self, "small")
         self.said.setObjectName("providersSaid")
-        self.buttons.addWidget(self.said)
-        self.buttons.addStretch(1)
+        self.buttons.addWidget(self.said, 1)
         self.discard_button = self._button("Discard changes", "discardProviderButton", "quiet")
         self.save_button = self._button("Save", "saveProviderButton", "primary")
         self.save_button.setToolTip("Save the provider (Ctrl+S)")
@@ -219,9 +218,9 @@ class ProvidersDialog(Dialog):
         self.add_button.setEnabled(idle)
         self.list.setEnabled(idle)
 
-    def _say(self, text: str) -> None:
-        self.said.setText(text)
-        announce(self, text)
+    def _say(self, short: str, text: str = "") -> None:
+        self.said.setText(short)
+        announce(self, text or short)
 
     def _places_found(self, found: Places) -> None:
         shown = dict(found.places) | dict.fromkeys(found.errors, "unreachable")
@@ -234,7 +233,7 @@ class ProvidersDialog(Dialog):
 
     def _saved(self, profile: Profile) -> None:
         self._reload()
-        self._say(f"{profile.name} is saved.")
+        self._say("Saved.", f"{profile.name} is saved.")
 
     def _key_deleted(self) -> None:
         self._reload()
@@ -242,7 +241,7 @@ class ProvidersDialog(Dialog):
 
     def _removed(self, profile: Profile) -> None:
         self._reload()
-        self._say(f"{profile.name} is removed.")
+        self._say("Removed.", f"{profile.name} is removed.")
         if self.rows.rowCount():
             self.list.setFocus()
         else:

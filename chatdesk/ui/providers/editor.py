@@ -271,7 +271,8 @@ class ProviderEditor(QWidget):
         profile = self.form.profile
         if profile is None or self.form.new or self.busy:
             return
-        kept = self._places.places.get(profile.id) in ("keyring", "memory")
+        place = self._places.places.get(profile.id, "none")
+        kept = place in ("keyring", "memory") or profile.id in self._places.errors
         key = "Its key is deleted, too, and cannot be brought back. " if kept else ""
         answers = (Answer("remove", "Remove provider", "danger"), Answer("", "Keep it"))
         title = f"Remove {profile.name}?"

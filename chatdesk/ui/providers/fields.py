@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QBoxLayout, QFrame, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from chatdesk.ui.dialog import label, wrapped
 from chatdesk.ui.settings.switch import Switch
@@ -13,7 +24,7 @@ from chatdesk.ui.theme import S1, S2, S4, Theme
 class Field(QWidget):
     """A titled editor. The editor bears `name` as its objectName, the title as accessible name.
 
-    after: widgets that stand beside the editor.
+    after: what stands beside the editor.
     """
 
     def __init__(
@@ -24,7 +35,7 @@ class Field(QWidget):
         parent: QWidget | None = None,
         *,
         help: str = "",
-        after: tuple[QWidget, ...] = (),
+        after: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.editor = editor
@@ -41,8 +52,8 @@ class Field(QWidget):
         row = QHBoxLayout()
         row.setSpacing(S2)
         row.addWidget(editor, 1)
-        for widget in after:
-            row.addWidget(widget, 0, Qt.AlignmentFlag.AlignTop)
+        if after is not None:
+            row.addWidget(after, 0, Qt.AlignmentFlag.AlignTop)
         column.addLayout(row)
         self.error = wrapped("", self, "danger")
         self.error.setObjectName(f"{name}.error")
@@ -131,6 +142,32 @@ class Card(QFrame):
 
     def add(self, widget: QWidget) -> None:
         self.column.addWidget(widget)
+
+
+class ButtonRow(QWidget):
+    """Buttons beside each other, or below each other where there is no room for that."""
+
+    def __init__(self, buttons: Sequence[QPushButton], parent: QWidget) -> None:
+        super().__init__(parent)
+        self._buttons = tuple(buttons)
+        self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.setSpacing(S2)
+        for button in self._buttons:
+            self._row.addWidget(button)
+        self._row.addStretch(1)
+
+    def minimumSizeHint(self) -> QSize:
+        height = super().minimumSizeHint().height()
+        return QSize(max(button.sizeHint().width() for button in self._buttons), height)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        shown = [button for button in self._buttons if not button.isHidden()]
+        needed = sum(button.sizeHint().width() + S2 for button in shown)
+        narrow = needed > self.width()
+        direction = QBoxLayout.Direction
+        self._row.setDirection(direction.TopToBottom if narrow else direction.LeftToRight)
 
 
 def line_edit(placeholder: str = "", *, code: bool = False) -> QLineEdit:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -45,7 +45,7 @@ _NEEDS_KEY = "The server asks for a key"
 _NEEDS_KEY_HELP = "Most programs on your own computer ask for none."
 _FORGETS_KEY = "The saved key is deleted when you save."
 _TEMPLATE_NAMES = {
-    "plain": "User: and Assistant:",
+    "plain": "User and Assistant",
     "chatml": "ChatML",
     "llama2": "Llama 2",
     "llama3": "Llama 3",
@@ -132,6 +132,8 @@ class ProviderForm(QScrollArea):
         self.key.edited.connect(self._key_edited)
         self.key.return_pressed.connect(self.submitted)
         self.environment.toggled.connect(self._key_edited)
+        self.key.revealed.connect(self._reveal)
+        self.strip.revealed.connect(self._reveal)
         return card
 
     def _make_models(self, page: QWidget) -> Card:
@@ -244,6 +246,7 @@ class ProviderForm(QScrollArea):
         self._in_environment = in_environment
         blockers = [w.blockSignals(True) for w in self._silent()]
         self.name_line.setText(profile.name)
+        self.name_line.setCursorPosition(0)
         self.address.load(profile, new=new)
         self.needs_key.set_on(profile.needs_key)
         self.environment.set_on(profile.use_environment)
@@ -448,6 +451,10 @@ class ProviderForm(QScrollArea):
             f"{is_set} A key that is saved here goes first.",
         )
         self._refresh_mark()
+
+    def _reveal(self, widget: QWidget) -> None:
+        # What it stands in grows first.
+        QTimer.singleShot(0, widget, lambda: self.ensureWidgetVisible(widget, 0, S4))
 
     def _refresh_mark(self) -> None:
         origin = self.address.origin

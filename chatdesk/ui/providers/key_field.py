@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 from chatdesk.credentials import Secret
 from chatdesk.ui.dialog import Notice, announce, label, wrapped
 from chatdesk.ui.icons import pixmap
-from chatdesk.ui.providers.fields import Field
+from chatdesk.ui.providers.fields import ButtonRow, Field
 from chatdesk.ui.providers.key_entry import KeyEntry
 from chatdesk.ui.theme import ICON, S1, S2, S3, Theme
 
@@ -65,7 +65,8 @@ class KeyField(QWidget):
     """edited: a key was typed or taken back. remove_requested: delete the one that is kept.
 
     memory_requested, again_requested: answers to a keyring that does not work. cancel_requested: do
-    not wait for the keyring any longer. return_pressed: in the entry.
+    not wait for the keyring any longer. return_pressed: in the entry. revealed(widget): something
+    came up that must be seen.
     """
 
     edited = Signal()
@@ -74,6 +75,7 @@ class KeyField(QWidget):
     again_requested = Signal()
     cancel_requested = Signal()
     return_pressed = Signal()
+    revealed = Signal(object)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -87,15 +89,14 @@ class KeyField(QWidget):
         column.addWidget(self._make_kept())
         self.entry = KeyEntry()
         self.entry.setPlaceholderText("Paste the key here")
-        self.keep_button = QPushButton("Keep the old key", self)
-        self.keep_button.setObjectName("keepKeyButton")
-        self.keep_button.setProperty("kind", "quiet")
-        self.keep_button.setAutoDefault(False)
-        self.keep_button.clicked.connect(self._keep)
-        self.field = Field("Key", "providerKey", self.entry, self, after=(self.keep_button,))
+        self.field = Field("Key", "providerKey", self.entry, self)
         self.entry.textEdited.connect(self._edited)
         self.entry.returnPressed.connect(self.return_pressed)
         column.addWidget(self.field)
+        self.keep_button = self._button("Keep the old key", "keepKeyButton", "")
+        self.keep_button.setProperty("kind", "quiet")
+        self.keep_button.clicked.connect(self._keep)
+        column.addWidget(self.keep_button, 0, Qt.AlignmentFlag.AlignLeading)
         column.addWidget(self._make_waiting())
         column.addWidget(self._make_trouble())
         self._patience = QTimer(self)
@@ -157,18 +158,13 @@ class KeyField(QWidget):
         self.trouble = Notice(self._theme, "warning", holder)
         self.trouble.setObjectName("keyringTrouble")
         column.addWidget(self.trouble)
-        row = QHBoxLayout()
-        row.setSpacing(S2)
         self.memory_button = self._button(
             MEMORY, "keepInMemoryButton", "The key is in this program's memory only and then gone"
         )
         self.memory_button.clicked.connect(self.memory_requested)
-        row.addWidget(self.memory_button)
         self.again_button = self._button("Try again", "keyringAgainButton", "Ask the keyring again")
         self.again_button.clicked.connect(self.again_requested)
-        row.addWidget(self.again_button)
-        row.addStretch(1)
-        column.addLayout(row)
+        column.addWidget(ButtonRow((self.memory_button, self.again_button), holder))
         holder.hide()
         return holder
 
@@ -237,6 +233,7 @@ class KeyField(QWidget):
         self._trouble.setVisible(bool(text))
         if text:
             announce(self, text, urgent=True)
+            self.revealed.emit(self._trouble)
 
     # -- the key ------------------------------------------------------------------------------
 
@@ -271,6 +268,7 @@ class KeyField(QWidget):
     def _show_waiting(self) -> None:
         self.waiting.show()
         self.cancel_button.setFocus()
+        self.revealed.emit(self.waiting)
         announce(self, WAITING)
 
     def _refresh(self) -> None:
@@ -288,5 +286,5 @@ class KeyField(QWidget):
         self.replace_button.setText("Replace" if state.kept else "Give a key")
         self.remove_button.setVisible(state.kept)
         self.field.setVisible(not show_kept)
-        self.keep_button.setVisible(given)
+        self.keep_button.setVisible(given and not show_kept)
         self.keep_button.setText("Keep the old key" if state.kept else "Use the environment's")

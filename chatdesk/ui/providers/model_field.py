@@ -55,7 +55,7 @@ class ModelField(QWidget):
             self.combo,
             self,
             help=_HELP,
-            after=(self.refresh_button,),
+            after=self.refresh_button,
         )
         self.setFocusProxy(self.field)
         column = QVBoxLayout(self)

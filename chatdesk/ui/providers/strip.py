@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 
 class TestStrip(QWidget):
-    """test_requested and cancel_requested are about what stands in the form. GUI thread only."""
+    """test_requested and cancel_requested are about what stands in the form. GUI thread only.
+
+    revealed(widget): something came up that must be seen.
+    """
 
     __test__ = False  # for pytest: it is no test
 
     test_requested = Signal()
     cancel_requested = Signal()
+    revealed = Signal(object)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -102,6 +106,7 @@ class TestStrip(QWidget):
         self._show_details(detail)
         if had_focus:
             self.button.setFocus()
+        self.revealed.emit(self)
         announce(self, text, urgent=not ok)
 
     def _show_running(self, text: str) -> None:
@@ -121,6 +126,8 @@ class TestStrip(QWidget):
     def _fold(self, unfolded: bool) -> None:
         self.details_button.setText("Hide details" if unfolded else "Details")
         self.details.setVisible(unfolded)
+        if unfolded:
+            self.revealed.emit(self)
 
 
 def found(models: int) -> str:

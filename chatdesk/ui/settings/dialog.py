@@ -30,6 +30,7 @@ from chatdesk.ui.icons import icon
 from chatdesk.ui.listing import RowDelegate
 from chatdesk.ui.models.background import Background
 from chatdesk.ui.settings.choices import ModelEditor, Offer
+from chatdesk.ui.settings.elsewhere import Elsewhere
 from chatdesk.ui.settings.row import OptionRow, SettingsValues
 from chatdesk.ui.settings.section import Section
 from chatdesk.ui.theme import S3, S4, S5, S6, Theme
@@ -38,21 +39,24 @@ if TYPE_CHECKING:
     from chatdesk.library import BrokenModel, Library, ModelInfo
 
 _WIDEST_PAGE = 760  # pixels
+_PROVIDERS = "providers"  # a page, but no group of options
 _GROUP_ICONS = {
     "appearance": "book",
     "composer": "edit",
     "chat": "chat",
     "sampling": "settings",
     "model": "model",
+    _PROVIDERS: "cloud",
 }
 
 
 class SettingsDialog(Dialog):
     """Edits a settings file; open it with open() or show(). GUI thread only.
 
-    models_requested: the person wants to see the model library.
+    providers_requested: the person wants to manage the providers.
     """
 
+    providers_requested = Signal()
     _changed_elsewhere = Signal(str)
 
     def __init__(
@@ -69,7 +73,7 @@ class SettingsDialog(Dialog):
         self._background = Background(self)
         self._unsubscribe: Callable[[], None] | None = None
         self.rows: dict[str, OptionRow] = {}
-        self._sections: dict[str, Section] = {}
+        self._sections: dict[str, Section | Elsewhere] = {}
 
         across = QHBoxLayout()
         across.setSpacing(0)
@@ -112,14 +116,15 @@ class SettingsDialog(Dialog):
         self._pages.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._pages.setStyleSheet("QListWidget { background: transparent; border: none; }")
         self._pages.setMouseTracking(True)
-        for group in GROUPS:
-            item = QListWidgetItem(group.label)
-            item.setData(Qt.ItemDataRole.UserRole, group.name)
+        pages = [(group.name, group.label) for group in GROUPS] + [(_PROVIDERS, "Providers")]
+        for name, text in pages:
+            item = QListWidgetItem(text)
+            item.setData(Qt.ItemDataRole.UserRole, name)
             self._pages.addItem(item)
         self._pages.currentRowChanged.connect(self._show_page)
         self._pages.itemClicked.connect(self._page_clicked)
         column.addWidget(self._pages, 1)
-        widest = max(self.fontMetrics().horizontalAdvance(group.label) for group in GROUPS)
+        widest = max(self.fontMetrics().horizontalAdvance(text) for _name, text in pages)
         side.setFixedWidth(max(176, widest + S6 * 3))
         return side
 
@@ -155,6 +160,8 @@ class SettingsDialog(Dialog):
                     section.add(row)
             self._sections[group.name] = section
             column.addWidget(section)
+        self._sections[_PROVIDERS] = self._make_providers(page)
+        column.addWidget(self._sections[_PROVIDERS])
         self.nothing = EmptyState(self.theme, "search", "Clear the search", page)
         self.nothing.button.clicked.connect(self.search.clear)
         self.nothing.hide()
@@ -162,10 +169,23 @@ class SettingsDialog(Dialog):
         column.addStretch(1)
         return self.area
 
+    def _make_providers(self, page: QWidget) -> Elsewhere:
+        providers = Elsewhere(
+            "Providers",
+            "Servers that answer with models of their own. Chatdesk needs none of them.",
+            "Add, change, test and remove providers, and look after their keys.",
+            "Manage providers",
+            "api key keyring remote server openai mistral ollama token url",
+            page,
+        )
+        providers.button.setObjectName("manageProvidersButton")
+        providers.requested.connect(self.providers_requested)
+        return providers
+
     # -- showing ------------------------------------------------------------------------------
 
     def show_group(self, name: str) -> None:
-        """Go to the page of a group of options, such as "model"."""
+        """Go to the page of a group of options, such as "model", or to "providers"."""
         self.search.clear()
         for at in range(self._pages.count()):
             if self._pages.item(at).data(Qt.ItemDataRole.UserRole) == name:

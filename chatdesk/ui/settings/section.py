@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
 from chatdesk.ui.dialog import label, wrapped
 from chatdesk.ui.settings.row import OptionRow
@@ -14,19 +14,12 @@ class Section(QWidget):
 
     def __init__(self, title: str, help: str, parent: QWidget) -> None:
         super().__init__(parent)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(S2)
-        heading = label(title, "heading", self)
-        column.addWidget(heading)
-        self._help = wrapped(help, self, "secondary")
-        column.addWidget(self._help)
+        column, self._help = page_column(self, title, help)
         card = QFrame(self)
         card.setProperty("card", True)
         self._rows = QVBoxLayout(card)
         self._rows.setContentsMargins(1, 1, 1, 1)
         self._rows.setSpacing(0)
-        column.addSpacing(S2)
         column.addWidget(card)
         self._all: list[OptionRow] = []
 
@@ -48,3 +41,15 @@ class Section(QWidget):
         self._help.setVisible(not words)
         self.setVisible(bool(visible))
         return bool(visible)
+
+
+def page_column(page: QWidget, title: str, help: str) -> tuple[QVBoxLayout, QLabel]:
+    """The layout of a page with its heading and what it is about, and the label of the latter."""
+    column = QVBoxLayout(page)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(S2)
+    column.addWidget(label(title, "heading", page))
+    about = wrapped(help, page, "secondary")
+    column.addWidget(about)
+    column.addSpacing(S2)
+    return column, about
