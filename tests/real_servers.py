@@ -27,7 +27,7 @@ from pathlib import Path
 # With signs that look different in addresses and base64: a test searches for it in every form.
 KEY = "sk-Light+house/7f3a=keeper~0a1b2c3d4e5f60718293"
 MODEL = "smollm2"
-MISSING = "missing"  # llama-cpp-python's server lists it, its file does not exist
+MISSING = "unloadable"  # llama-cpp-python's server lists it, its file does not exist
 CONTEXT = 1024  # tokens, of one conversation
 SLOTS = 4  # llama.cpp's server writes so many replies at once
 PATIENCE_S = 30.0
@@ -62,6 +62,14 @@ class RealServer:
 
         return self._wait(look, f"{pattern!r} in its output")
 
+    def wait_for_request(self, *, after: int) -> None:
+        """Wait until a reply was asked for behind `after` characters of the log."""
+        self.wait_for("POST /v1/chat/completions|launch_slot_", after=after)
+
+    def wait_for_stop(self, *, after: int) -> None:
+        """Wait until the server saw that its client went away, behind `after` characters."""
+        self.wait_for("Disconnected from client|stop: cancel task", after=after)
+
     def kill(self) -> None:
         """SIGKILL, as when its computer goes off; its connections are reset."""
         with suppress(ProcessLookupError):
@@ -73,9 +81,9 @@ class RealServer:
         while not (answer := look()):
             code = self.process.poll()
             if code is not None:
-                raise AssertionError(f"{self.name} ended with {code}:\n{self.log}")
+                raise AssertionError(f"{self.name} ended with {code}:\n{self.log[-4000:]}")
             if time.monotonic() > deadline:
-                raise AssertionError(f"{self.name}: waited in vain for {what}:\n{self.log}")
+                raise AssertionError(f"{self.name}: waited in vain for {what}:\n{self.log[-4000:]}")
             time.sleep(0.02)
         return answer
 
@@ -121,7 +129,7 @@ def _running(
     environment = {
         name: value for name, value in os.environ.items() if name not in ("HOST", "PORT")
     } | {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore", **extra}
-    with output.open("ab") as written:
+    with output.open("wb") as written:
         process = subprocess.Popen(
             [sys.executable, *arguments],
             env=environment,

@@ -62,7 +62,7 @@ class Call:
     """One reply to be asked for.
 
     messages: those of the request that fit, an optional system message first. window: tokens, None
-    where unknown. prompt_tokens: an estimate.
+    where unknown. prompt_tokens: an estimate. only_once: the caller does not try again.
     """
 
     server: Server
@@ -71,6 +71,7 @@ class Call:
     messages: tuple[PromptMessage, ...]
     window: int | None = None
     prompt_tokens: int = 0
+    only_once: bool = False
 
     @property
     def profile(self) -> Profile:

@@ -56,7 +56,8 @@ async def check(
         except ChatdeskError as error:
             return _failed(error, models)
         count = f" It offers {_models(len(models))}." if models else ""
-        return Check(True, f"{asked} at {profile.name} answers.{count}", models=models)
+        what = f"{asked} at {profile.name} answers.{count}"
+        return Check(True, what, _unlisted(asked, models), models)
     if without_list is not None:
         return _failed(without_list)
     if not models:
@@ -94,7 +95,7 @@ async def _ask(api: Api, server: Server, model: str) -> None:
 
     try:
         async with asyncio.timeout(server.limits.idle_s):
-            await api.reply(Call(server, model, request, (message,)), tell)
+            await api.reply(Call(server, model, request, (message,), only_once=True), tell)
     except _Answered:
         return
     except TimeoutError:
@@ -103,6 +104,14 @@ async def _ask(api: Api, server: Server, model: str) -> None:
             "It may still be loading. Try again in a while.",
             retryable=True,
         ) from None
+
+
+def _unlisted(model: str, models: tuple[RemoteModel, ...]) -> str:
+    """What to know of a model that answers and is not in the list: many servers take any name."""
+    # Ollama's own tag, which may be left out.
+    if not models or any(listed.id in (model, f"{model}:latest") for listed in models):
+        return ""
+    return f"It does not list {model}, so another model may have answered."
 
 
 def _failed(error: ChatdeskError, models: tuple[RemoteModel, ...] = ()) -> Check:

@@ -7,6 +7,7 @@ cancelled), and it never has the key (transport.py).
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -56,11 +57,20 @@ class OpenAiApi:
         ways = self._manners.of(call.profile.base_url, call.model)
         for _ in range(_MOST_CORRECTIONS):
             body = request_body(call, ways)
-            async with _translated(call):
-                try:
-                    return await _stream(call, body, tell, ways)
-                except openai.APIStatusError as error:
-                    refusal = _refusal(error.response)
+            stream = _Stream(call, tell)
+            try:
+                async with _translated(call):
+                    try:
+                        return await stream.read(body, ways)
+                    except openai.APIStatusError as error:
+                        refusal = _refusal(error.response)
+            except ServerProblem as silence:
+                if stream.mute:
+                    # A connection that broke once may hold the next time.
+                    if not silence.again or call.only_once or ways.mute == call.request.run_id:
+                        await _ask_why(call, body)
+                    ways.mute = call.request.run_id
+                raise
             problem = refusal_problem(
                 refusal, call.profile, model=call.model, keyed=call.server.keyed
             )
@@ -143,44 +153,81 @@ def _turns(call: Call, folded: bool) -> list[dict[str, Any]]:
     return turns
 
 
-async def _stream(call: Call, body: dict[str, Any], tell: Tell, ways: Ways) -> Ending:
-    """One request. Raises what openai, httpx2 and json raise, and ServerProblem."""
-    reader = ReplyReader(
-        tell, continuation=call.request.continuation, stops=call.request.parameters.stop
-    )
-    stream: openai.AsyncStream[object] = await _client(call.server).post(
-        "/chat/completions",
-        body=body,
-        cast_to=object,
-        stream=True,
-        stream_cls=openai.AsyncStream[object],
-    )
-    response = stream.response
-    kind = response.headers.get("content-type", "").lower()
-    try:
-        if "html" in kind:
-            raise unreadable(call.profile, kind)
-        if "json" in kind and "stream" not in kind and "ndjson" not in kind:
-            # Asked for a stream, it sends the whole reply: some do.
-            whole = json.loads(await response.aread())
-            if _is_error(whole):
-                raise stream_problem(whole, call.profile, model=call.model)
-            reader.take(whole)
-            done = reader.recognised
-        else:
-            take = reader.take
-            async for chunk in stream:
-                take(chunk)
-                if reader.stopped:
-                    break
-            sent: BoundedStream | None = response.extensions.get(BODY)
-            done = sent is not None and b"[DONE]" in sent.tail
-    finally:
-        reader.flush()
-        await stream.close()
-    if reader.finish_reason:
-        ways.reasons = True
-    return _ending(call, reader, done, kind, ways)
+class _Stream:
+    """One request for a streamed reply. mute: a stream was promised, and not a byte of it came."""
+
+    def __init__(self, call: Call, tell: Tell) -> None:
+        self.mute = False
+        self._call = call
+        self._tell = tell
+
+    async def read(self, body: dict[str, Any], ways: Ways) -> Ending:
+        """Raises what openai, httpx2 and json raise, and ServerProblem."""
+        call = self._call
+        reader = ReplyReader(
+            self._tell, continuation=call.request.continuation, stops=call.request.parameters.stop
+        )
+        stream: openai.AsyncStream[object] = await _client(call.server).post(
+            "/chat/completions",
+            body=body,
+            cast_to=object,
+            stream=True,
+            stream_cls=openai.AsyncStream[object],
+        )
+        response = stream.response
+        kind = response.headers.get("content-type", "").lower()
+        sent: BoundedStream | None = response.extensions.get(BODY)
+        try:
+            if "html" in kind:
+                raise unreadable(call.profile, kind)
+            if "json" in kind and "stream" not in kind and "ndjson" not in kind:
+                # Asked for a stream, it sends the whole reply: some do.
+                whole = json.loads(await response.aread())
+                if _is_error(whole):
+                    raise stream_problem(whole, call.profile, model=call.model)
+                reader.take(whole)
+                done = reader.recognised
+            else:
+                self.mute = "event-stream" in kind
+                take = reader.take
+                async for chunk in stream:
+                    take(chunk)
+                    if reader.stopped:
+                        break
+                done = sent is not None and b"[DONE]" in sent.tail
+        finally:
+            self.mute = self.mute and sent is not None and not sent.tail
+            reader.flush()
+            await stream.close()
+        if reader.finish_reason:
+            ways.reasons = True
+        return _ending(call, reader, done, kind, ways)
+
+
+async def _ask_why(call: Call, body: dict[str, Any]) -> None:
+    """Find out why a stream ended without a word, by asking for a single token in one piece.
+
+    llama-cpp-python's server is one that has promised a stream when it finds that the model cannot
+    be loaded or the messages are too long. Raises ChatdeskError where the server tells the reason.
+    """
+    wanted = {name: value for name, value in body.items() if name != "stream_options"}
+    longest = "max_completion_tokens" if "max_completion_tokens" in body else "max_tokens"
+    wanted |= {"stream": False, longest: 1}
+    for _ in range(2):  # such a server also closes the connection, which is then used once more
+        try:
+            async with asyncio.timeout(call.server.limits.list_s):
+                await _client(call.server).post("/chat/completions", body=wanted, cast_to=object)
+        except openai.APIStatusError as error:
+            problem = refusal_problem(
+                _refusal(error.response), call.profile, model=call.model, keyed=call.server.keyed
+            )
+            if not (isinstance(problem, ServerProblem) and problem.again):
+                raise problem from None
+        except openai.APIConnectionError:
+            continue
+        except (TimeoutError, openai.OpenAIError, httpx2.HTTPError, ValueError):
+            pass  # what went wrong with the stream is told
+        return
 
 
 def _ending(call: Call, reader: ReplyReader, done: bool, kind: str, ways: Ways) -> Ending:

@@ -67,13 +67,14 @@ class Ways:
 
     dropped: names of parameters it refused. renamed: what it calls others. folded: it takes no
     system message, so that text goes before the first message of the person. reasons: it says why
-    a reply ends.
+    a reply ends. mute: the run for which it last promised a stream and sent nothing.
     """
 
     dropped: set[str] = field(default_factory=set)
     renamed: dict[str, str] = field(default_factory=dict)
     folded: bool = False
     reasons: bool = False
+    mute: str = ""
 
 
 class Manners:
