@@ -120,11 +120,13 @@ class FaultServer:
         assert self._gone.acquire(timeout=PATIENCE_S), "the connection is still open"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError):
-            await self._serve(reader, writer)
-        with suppress(OSError):
-            writer.close()
-            await writer.wait_closed()
+        try:
+            with suppress(OSError, asyncio.IncompleteReadError):
+                await self._serve(reader, writer)
+        finally:
+            with suppress(OSError):
+                writer.close()
+                await writer.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked = await _read(reader)
@@ -202,6 +204,7 @@ def faulty(*answers: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Faul
         running = await asyncio.start_server(server.serve, sock=listener, ssl=tls)
         await ended.wait()
         running.close()
+        await asyncio.sleep(0)  # whoever was let in a moment ago begins, and so can end
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()

@@ -62,7 +62,8 @@ class LoopThread:
         after close().
         """
         with self._lock:
-            return asyncio.run_coroutine_threadsafe(work(), self._running())
+            loop = self._running()
+            return asyncio.run_coroutine_threadsafe(work(), loop)
 
     def at_end(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """What the loop does last, once all its tasks have ended."""
