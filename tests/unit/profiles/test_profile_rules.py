@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import chatdesk
 from chatdesk.errors import UsageError
 from chatdesk.providers.profiles import PRESETS, Profile, Profiles
 from chatdesk.providers.profiles.profile import checked
@@ -44,6 +46,16 @@ def test_a_preset_on_the_internet_is_encrypted_and_says_where_keys_are_had() -> 
         if preset.base_url and "localhost" not in preset.base_url:
             assert preset.base_url.startswith("https://")
             assert preset.needs_key and preset.key_page and preset.variable
+
+
+def test_the_guide_lists_every_preset_as_it_is() -> None:
+    guide = Path(chatdesk.__file__).parents[1] / "docs" / "providers.md"
+    rows = [line for line in guide.read_text(encoding="utf-8").splitlines() if line[:3] == "| `"]
+    assert len(rows) == len(PRESETS)
+    for preset, row in zip(PRESETS.values(), rows, strict=True):
+        assert row.startswith(f"| `{preset.kind}`")
+        assert preset.base_url in row and preset.variable in row
+        assert ("needed" in row) is (preset.needs_key and bool(preset.base_url))
 
 
 def test_of_any_other_server_the_address_must_be_given(profiles: Profiles) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 
@@ -174,3 +176,18 @@ def test_a_changed_provider_is_known_at_once(everyone: Everyone, made: Made, dat
     with Worker(everyone) as worker:
         assert isinstance(last(worker, "work:big"), Finished)
     assert made.made == ["remote"]
+
+
+def test_what_is_slow_to_import_waits_until_it_is_needed() -> None:
+    """The command line and Chat start without what talks to servers, keyrings and models."""
+    code = (
+        "import sys\n"
+        "import chatdesk.chatbot, chatdesk.headless\n"
+        "import chatdesk.cli.ask, chatdesk.cli.chat, chatdesk.cli.providers\n"
+        "slow = ('openai', 'httpx2', 'huggingface_hub', 'truststore', 'keyring', 'llama_cpp')\n"
+        "print([name for name in slow if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "[]\n"
