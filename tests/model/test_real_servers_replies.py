@@ -55,14 +55,16 @@ def test_the_context_size_comes_from_the_servers_list(
 
 
 def test_messages_that_do_not_fit_are_left_out_and_named(
-    remote: RemoteDesk, any_server: RealServer
+    remote: RemoteDesk, llama_cpp_python: RealServer
 ) -> None:
-    remote.add("House", any_server.base_url, KEY, context_size=CONTEXT)
-    turns = ["The sea was calm that night. " * 12] * 20 + [QUESTION]
+    remote.add("House", llama_cpp_python.base_url, KEY, context_size=256)
+    turns = ["The sea was calm that night. " * 4] * 20 + [QUESTION]
     reply = remote.ask(f"House:{MODEL}", *turns, max_tokens=4)
     assert reply.reason == "length"
     assert reply.started.left_out[0] == "m0"
     assert len(reply.started.left_out) < 20
+    told = reply.usage.prompt_tokens
+    assert told is not None and told <= 256
 
 
 def test_a_message_longer_than_the_context_is_explained(
