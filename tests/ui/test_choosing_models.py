@@ -22,6 +22,7 @@ from chatdesk.ui.consent import ConsentDialog
 from chatdesk.ui.controller.consents import Consents
 from chatdesk.ui.model_picker.picker import ModelPicker
 from chatdesk.ui.models import ModelsDialog
+from chatdesk.ui.providers import ProvidersDialog
 
 if TYPE_CHECKING:
     from tests.ui.conftest import Person
@@ -271,7 +272,7 @@ def test_a_conversation_that_the_command_line_made_remote_is_asked_about(person:
     terminal.conversations.set_model(person.current, f"{profile.id}:open-mixtral")
     terminal.close()
     person.desk.conversations.look_for_changes()
-    person.desk.answering.refresh()
+    assert person.window.composer.destination.isVisible()
     person.window.composer.field.set_text("More")
     person.key(Qt.Key.Key_Return)
     asked(person).reject()
@@ -576,3 +577,31 @@ def test_agreement_is_for_one_conversation_and_one_address(person: Person) -> No
     assert consents.origins("one") == ["https://a.example", "https://b.example"]
     person.store.state.set("consent.one", "nonsense")
     assert not consents.given("one", here)
+
+
+# -- the manager of the providers ------------------------------------------------------------------
+
+
+def test_the_manager_of_the_providers_opens_at_the_one_that_is_meant(person: Person) -> None:
+    provider(person, "Alpha", "http://127.0.0.1:9/v1")
+    wanted = provider(person, "Beta", "http://127.0.0.1:9/v1")
+    person.desk.commands.show_providers(wanted.id)
+    found = person.window.findChild(ProvidersDialog)
+    assert found is not None
+    assert found.editor.profile is not None
+    assert found.editor.profile.id == wanted.id
+    found.close()
+
+
+def test_the_picker_leads_to_the_manager_of_the_providers(person: Person) -> None:
+    picker(person).providers_button.click()
+    found = person.window.findChild(ProvidersDialog)
+    assert found is not None
+    found.close()
+
+
+def test_the_window_closes_with_the_manager_open(person: Person) -> None:
+    provider(person, url="http://127.0.0.1:9/v1")
+    person.desk.commands.actions["providers"].trigger()
+    person.end()
+    person.start()

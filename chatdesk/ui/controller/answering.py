@@ -16,7 +16,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from chatdesk.chat.messages import Conversation
-from chatdesk.errors import NotFound
+from chatdesk.errors import NotFound, StoreError
 from chatdesk.providers.profiles import Profile, Profiles, RemoteName, provider_of, split
 from chatdesk.session import Session
 from chatdesk.settings import SettingsFile
@@ -144,9 +144,17 @@ class Answering(QObject):
         if self._conversation is None:
             self._reference = self.model_for_new()
         else:
-            with suppress(NotFound):  # deleted for good by another process: it is closed soon
+            # It may be deleted for good by another process, or the disk may refuse: what the person
+            # does next tells.
+            with suppress(NotFound, StoreError):
                 self._reference = self._store.conversations.get(self._conversation).model
         self.changed.emit()
+
+    def conversation_changed(self, conversation: Conversation) -> None:
+        """Something about a conversation is another: perhaps its model."""
+        if conversation.id == self._conversation and conversation.model != self._reference:
+            self._reference = conversation.model
+            self.changed.emit()
 
     def look_at_files(self) -> None:
         """From now on find out what local models are called: the window is there, no one waits."""
@@ -205,6 +213,7 @@ class Answering(QObject):
 
         Raises ProviderGone, and what send raises.
         """
+        self.refresh()  # the command line may have given it another model a moment ago
         answerer, conversation = self.answerer, self._conversation
         if answerer.gone:
             raise self._gone(answerer.reference or "")

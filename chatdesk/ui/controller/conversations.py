@@ -21,11 +21,13 @@ NEW = "New chat"  # what a conversation without a title is called
 class Conversations(QObject):
     """opened(id or None) says which conversation the rest of the window is to show.
 
-    rewritten: another process changed messages of the open one.
+    rewritten: another process changed messages of the open one. reloaded: another process wrote
+    something.
     """
 
     opened = Signal(object)
     rewritten = Signal()
+    reloaded = Signal()
 
     def __init__(
         self,
@@ -95,6 +97,7 @@ class Conversations(QObject):
         self.reload()
         if current is not None:
             self._look_at(current)
+        self.reloaded.emit()
         return True
 
     def new(self) -> None:

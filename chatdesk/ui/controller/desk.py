@@ -219,8 +219,7 @@ class Desk(QObject):
 
     def conversation_changed(self, conversation: Conversation) -> None:
         self.conversations.conversation_changed(conversation)
-        if conversation.id == self.conversations.current:
-            self.answering.refresh()
+        self.answering.conversation_changed(conversation)
         self.writing.refresh()
         self._keep_ticking()
 
@@ -258,6 +257,7 @@ class Desk(QObject):
         window = self._window
         self.conversations.opened.connect(self._open)
         self.conversations.rewritten.connect(self._rewritten)
+        self.conversations.reloaded.connect(self.answering.refresh)
         self.reading.edit_requested.connect(self.writing.edit)
         self.reading.filling_changed.connect(self._show_filling)
         self.models.changed.connect(self._model_changed)
@@ -380,8 +380,7 @@ class Desk(QObject):
         began = time.monotonic()
         try:
             self._profiles.reload_if_changed()
-            if self.conversations.look_for_changes():
-                self.answering.refresh()
+            self.conversations.look_for_changes()
         except StoreError as error:  # what the person does next tells, if it lasts
             _log.info("Changes could not be looked for: %s", error.detail)
         took = round((time.monotonic() - began) * 1000)
