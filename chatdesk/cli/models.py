@@ -31,6 +31,7 @@ def models() -> None:
 def list_(context: Context, /, as_json: bool) -> None:
     """List the models. The one marked * answers unless another is chosen."""
     from chatdesk.library import ModelInfo
+    from chatdesk.providers.profiles import split
 
     default = _default(context)
     entries = context.library.list()
@@ -49,6 +50,10 @@ def list_(context: Context, /, as_json: bool) -> None:
         for entry in entries
     ]
     print_table(("NAME", "SIZE", "WHAT"), rows)
+    wanted = context.settings.values.model.default
+    if (remote := split(wanted, context.profiles)) is not None:
+        where = remote.profile.remote_words
+        print_hint(f"New conversations use {remote.label}: what you write there {where}.")
 
 
 @models.command()

@@ -97,6 +97,15 @@ def test_a_remote_default_answers_new_questions(cli: CommandLine, house: Recorde
     assert said(house) == ["Hello?", "Yes.", "And?"]
 
 
+def test_the_list_of_local_models_says_that_another_is_used(
+    cli: CommandLine, house: Recorder
+) -> None:
+    cli("settings", "set", "model.default", "house:big")
+    result = cli("models", "list")
+    assert result.code == 0 and "New conversations use big · House" in result.err
+    assert not any(entry["default"] for entry in cli("models", "list", "--json").json)
+
+
 def test_a_renamed_provider_goes_on_with_its_conversations(
     cli: CommandLine, house: Recorder
 ) -> None:
