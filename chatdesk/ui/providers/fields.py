@@ -55,6 +55,8 @@ class Field(QWidget):
         if after is not None:
             row.addWidget(after, 0, Qt.AlignmentFlag.AlignTop)
         column.addLayout(row)
+        if after is not None:
+            QWidget.setTabOrder(editor, after)
         self.error = wrapped("", self, "danger")
         self.error.setObjectName(f"{name}.error")
         column.addWidget(self.error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QContextMenuEvent
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QLineEdit, QMenu, QWidget
 
 
@@ -33,14 +33,23 @@ class KeyEntry(QLineEdit):
         """Empty it, its undo history included."""
         self.setText("")  # unlike clear(), this starts the history anew
 
-    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+    def menu(self) -> QMenu:
+        """What can be done with the field: all of QLineEdit's own menu that leads in, not out."""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         paste = menu.addAction("Paste", self.paste)
         paste.setEnabled(self.isEnabled() and not self.isReadOnly())
         clear = menu.addAction("Clear", self._clear)
-        clear.setEnabled(bool(self.text()))
-        menu.popup(event.globalPos())
+        clear.setEnabled(bool(self.text()) and not self.isReadOnly())
+        return menu
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.matches(QKeySequence.StandardKey.Cut):
+            return  # Qt would delete what it does not let out
+        super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        self.menu().popup(event.globalPos())
 
     def _clear(self) -> None:
         self.wipe()

@@ -11,7 +11,6 @@ from PySide6.QtWidgets import QComboBox, QCompleter, QVBoxLayout, QWidget
 from chatdesk.ui.dialog import announce, tool_button
 from chatdesk.ui.icons import icon
 from chatdesk.ui.providers.fields import Field
-from chatdesk.ui.providers.strip import found
 from chatdesk.ui.settings.choices import Combo
 from chatdesk.ui.theme import Theme
 
@@ -98,7 +97,7 @@ class ModelField(QWidget):
 
     def show_found(self, count: int) -> None:
         """Say how many models the server listed."""
-        text = found(count)
+        text = "1 model found." if count == 1 else f"{count:,} models found."
         self.field.set_help(text)
         announce(self, text)
 

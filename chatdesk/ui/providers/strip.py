@@ -35,7 +35,9 @@ class TestStrip(QWidget):
         row = QHBoxLayout()
         row.setSpacing(S3)
         self.button = _button("Test connection", "testConnectionButton", self)
-        self.button.setToolTip("Ask the server for its models with what stands here (Ctrl+T)")
+        self.button.setToolTip(
+            "Ask the server for its models, perhaps one of them for a word (Ctrl+T)"
+        )
         self.button.clicked.connect(self.test_requested)
         row.addWidget(self.button)
         self._doing = wrapped("", self, "secondary")
@@ -86,11 +88,8 @@ class TestStrip(QWidget):
 
     def show_check(self, check: Check) -> None:
         """Tell what came out."""
-        parts = [check.what, check.advice]
-        if check.ok and check.models:
-            parts.append(found(len(check.models)))
         detail = check.error.detail if check.error is not None else ""
-        self._tell(" ".join(part for part in parts if part), detail, ok=check.ok)
+        self._tell(f"{check.what} {check.advice}".strip(), detail, ok=check.ok)
 
     def show_error(self, error: ChatdeskError) -> None:
         """The test could not be made."""
@@ -128,11 +127,6 @@ class TestStrip(QWidget):
         self.details.setVisible(unfolded)
         if unfolded:
             self.revealed.emit(self)
-
-
-def found(models: int) -> str:
-    """How many models a server has, as a sentence."""
-    return "1 model found." if models == 1 else f"{models:,} models found."
 
 
 def _button(text: str, name: str, parent: QWidget) -> QPushButton:

@@ -350,3 +350,20 @@ def test_the_wheel_over_a_field_changes_nothing(opened: Open, qtbot: QtBot) -> N
 def test_an_escaped_text_is_one_line_and_comes_back(text: str) -> None:
     assert "\n" not in escape(text)
     assert unescape(escape(text)) == text
+
+
+def test_the_settings_lead_to_the_providers(opened: Open, qtbot: QtBot) -> None:
+    dialog = opened("providers")
+    button = field(dialog, "manageProvidersButton")
+    assert button.isVisible()
+    with qtbot.waitSignal(dialog.providers_requested):
+        button.click()
+
+
+@pytest.mark.parametrize("words", ["provider", "api key", "ollama"])
+def test_the_search_finds_the_providers(opened: Open, qtbot: QtBot, words: str) -> None:
+    dialog = opened()
+    qtbot.keyClicks(dialog.search, words)
+    assert field(dialog, "manageProvidersButton").isVisible()
+    dialog.search.clear()
+    assert not field(dialog, "manageProvidersButton").isVisible()
