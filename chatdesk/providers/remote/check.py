@@ -10,7 +10,13 @@ from chatdesk.chat.messages import Role, SamplingParameters
 from chatdesk.chat.provider import PromptMessage, Request
 from chatdesk.errors import ChatdeskError
 from chatdesk.providers.remote.api import Api, Call, Check, RemoteModel, Server
-from chatdesk.providers.remote.problems import NoModelList, NoSuchModel, ServerProblem
+from chatdesk.providers.remote.problems import (
+    KeyProblem,
+    NoModelList,
+    NoSuchModel,
+    NotThisApi,
+    ServerProblem,
+)
 
 # Whose lists of models nobody gets without the right key. Others give it to everybody, so that it
 # proves nothing about the key.
@@ -42,19 +48,24 @@ async def check(
         without_list = error
     except ChatdeskError as error:
         return _failed(error)
-    asked = model
+    answers = f"{profile.name} answers and offers {_models(len(models))}."
+    asked, chosen = model, True
     if not asked and (without_list is not None or _key_unproved(server)):
         # A model that was chosen before, or any: each costs as little.
-        entered = (profile.default_model, *profile.models)
-        asked = next((name for name in entered if name), models[0].id if models else "")
+        asked = next((name for name in (profile.default_model, *profile.models) if name), "")
+        if not asked and models:
+            asked, chosen = models[0].id, False
     if asked:
         try:
             await _ask(api, server, asked)
-        except NoSuchModel as error:
-            error.suggest(asked, [m.id for m in models])
-            return _failed(error, models)
         except ChatdeskError as error:
+            if isinstance(error, NoSuchModel):
+                error.suggest(asked, [m.id for m in models])
+            if not chosen and _accepts_key(error):
+                return Check(True, answers, f"Choose a model: {asked} is not to be had.", models)
             return _failed(error, models)
+        if not chosen:
+            return Check(True, answers, models=models)
         count = f" It offers {_models(len(models))}." if models else ""
         what = f"{asked} at {profile.name} answers.{count}"
         return Check(True, what, _unlisted(asked, models), models)
@@ -66,7 +77,16 @@ async def check(
             f"{profile.name} answers, but offers no models.",
             "Load one there, or enter the name of a model by hand.",
         )
-    return Check(True, f"{profile.name} answers and offers {_models(len(models))}.", models=models)
+    return Check(True, answers, models=models)
+
+
+def _accepts_key(error: ChatdeskError) -> bool:
+    """Whether a server that refuses a model that nobody chose has looked at the key and took it."""
+    return (
+        isinstance(error, ServerProblem)
+        and not isinstance(error, KeyProblem | NotThisApi)
+        and error.status in (400, 402, 403, 404, 422, 429)
+    )
 
 
 def _key_unproved(server: Server) -> bool:
