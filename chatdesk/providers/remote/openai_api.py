@@ -1,8 +1,7 @@
 """Servers that speak OpenAI's chat completions, through the openai package.
 
 The package makes the request, reads the events and raises typed errors; the chunks are taken as the
-JSON they are (reply_reader.py). Its retries are off (backoff.py tells of them and can be
-cancelled), and it never has the key (transport.py).
+JSON they are (reply_reader.py). What it is kept from is told in openai_client.py.
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ from chatdesk.providers.remote.answers import (
 from chatdesk.providers.remote.api import Call, Ending, RemoteModel, Server, Tell
 from chatdesk.providers.remote.model_list import read_models
 from chatdesk.providers.remote.network import network_problem
+from chatdesk.providers.remote.openai_client import GuardedOpenAI
 from chatdesk.providers.remote.parameters import Manners, Ways, learn, wire_parameters
 from chatdesk.providers.remote.problems import NoModelList, ServerProblem
 from chatdesk.providers.remote.reply_reader import ReplyReader
@@ -36,14 +36,13 @@ from chatdesk.providers.remote.transport import BODY, BoundedStream
 if TYPE_CHECKING:
     from chatdesk.providers.profiles import Profile
 
-# The package wants one; the transport puts in the real one, or none.
-_PLACEHOLDER = "the-key-is-put-in-later"
 _GO_ON = (
     "Your last message broke off. Go on with it exactly where it broke off. Do not repeat anything "
     "of it, and add no introduction."
 )
 # How many answers may be about parameters before one is given up: each names at least one.
 _MOST_CORRECTIONS = 12
+_NOTHING = object()
 
 
 class OpenAiApi:
@@ -88,7 +87,7 @@ class OpenAiApi:
         profile = server.profile
         async with _translated(server):
             try:
-                response: httpx2.Response = await _client(server).get(
+                response: httpx2.Response = await GuardedOpenAI(server).get(
                     "/models", cast_to=httpx2.Response
                 )
             except openai.APIStatusError as error:
@@ -167,7 +166,7 @@ class _Stream:
         reader = ReplyReader(
             self._tell, continuation=call.request.continuation, stops=call.request.parameters.stop
         )
-        stream: openai.AsyncStream[object] = await _client(call.server).post(
+        stream: openai.AsyncStream[object] = await GuardedOpenAI(call.server).post(
             "/chat/completions",
             body=body,
             cast_to=object,
@@ -190,11 +189,14 @@ class _Stream:
             else:
                 self.mute = "event-stream" in kind
                 take = reader.take
+                chunk: object = _NOTHING
                 async for chunk in stream:
                     take(chunk)
                     if reader.stopped:
                         break
                 done = sent is not None and b"[DONE]" in sent.tail
+                if self.mute and chunk is _NOTHING and sent is not None and sent.tail and not done:
+                    raise _broke_off(call)  # comments, as while a model is loaded, and no word
         finally:
             self.mute = self.mute and sent is not None and not sent.tail
             reader.flush()
@@ -216,7 +218,9 @@ async def _ask_why(call: Call, body: dict[str, Any]) -> None:
     for _ in range(2):  # such a server also closes the connection, which is then used once more
         try:
             async with asyncio.timeout(call.server.limits.list_s):
-                await _client(call.server).post("/chat/completions", body=wanted, cast_to=object)
+                await GuardedOpenAI(call.server).post(
+                    "/chat/completions", body=wanted, cast_to=object
+                )
         except openai.APIStatusError as error:
             problem = refusal_problem(
                 _refusal(error.response), call.profile, model=call.model, keyed=call.server.keyed
@@ -250,13 +254,7 @@ def _ending(call: Call, reader: ReplyReader, done: bool, kind: str, ways: Ways) 
     # does so for the next request, and sends [DONE] all the same.
     whole = bool(reader.finish_reason) or (done and not ways.reasons)
     if reader.broken or not (whole or reader.stopped):
-        raise ServerProblem(
-            f"{name} ended the connection before the reply was complete.",
-            "Try again.",
-            again="soon",
-            why=f"{name} broke off",
-            detail=reader.finish_reason,
-        )
+        raise _broke_off(call, reader.finish_reason)
     if not (reader.spoke or reader.stopped or call.request.continuation):
         if reader.finish_reason in ("tool_calls", "function_call"):
             raise ServerProblem(
@@ -270,6 +268,17 @@ def _ending(call: Call, reader: ReplyReader, done: bool, kind: str, ways: Ways) 
                 retryable=True,
             )
     return reader.ending()
+
+
+def _broke_off(call: Call, detail: str = "") -> ServerProblem:
+    name = call.profile.name
+    return ServerProblem(
+        f"{name} ended the connection before the reply was complete.",
+        "Try again.",
+        again="soon",
+        why=f"{name} broke off",
+        detail=detail,
+    )
 
 
 @asynccontextmanager
@@ -319,15 +328,3 @@ def _unknown(error: Exception, profile: Profile) -> ServerProblem:
     return ServerProblem(
         f"{profile.name} could not be asked.", "Try again.", detail=type(error).__name__
     )
-
-
-def _client(server: Server) -> openai.AsyncOpenAI:
-    client = openai.AsyncOpenAI(
-        api_key=_PLACEHOLDER,
-        base_url=server.profile.base_url,
-        http_client=server.client,
-        max_retries=0,
-    )
-    # It finds out the platform in a thread, for a header that is not sent.
-    client._platform = "Unknown"
-    return client

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
 
 class EventDecoder:
     """Feed it chunks of bytes. Pure; belongs to one stream. The stream bounds an event's size."""
@@ -17,9 +19,13 @@ class EventDecoder:
         self._rest: list[bytes] = []
         self._data: list[bytes] = []
         self._skip_lf = False
+        self._first = True
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """The data of each event that this chunk completes. Events without data are left out."""
+        """The data of each event that this chunk completes.
+
+        Events without data (comments, an id, a named ping) are left out, as the format says.
+        """
         if self._skip_lf and chunk:
             self._skip_lf = False
             chunk = chunk.removeprefix(b"\n")
@@ -48,11 +54,16 @@ class EventDecoder:
         return found
 
     def _line(self, line: bytes, found: list[bytes]) -> None:
+        if self._first:
+            self._first = False
+            line = line.removeprefix(_BYTE_ORDER_MARK)
         if line.startswith(b"data:"):
             self._data.append(line[5:].removeprefix(b" "))
         elif not line and self._data:
-            found.append(b"\n".join(self._data))
+            data = b"\n".join(self._data)
             self._data.clear()
+            if data and not data.isspace():
+                found.append(data)
 
 
 async def event_data(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:

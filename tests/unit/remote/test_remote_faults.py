@@ -263,6 +263,58 @@ def test_other_line_ends_and_comments_are_understood(bench: Bench) -> None:
     assert whole.reason == "stop"
 
 
+# Signs of life and marks that are no words: by the format's rules none of them is an event.
+NO_EVENT = {
+    "id": b"id: 1\n\n",
+    "ping": b"event: ping\n\n",
+    "retry": b"retry: 10\n\n",
+    "empty data": b"data:\n\n",
+    "blank data": b"data: \n\n",
+    "empty lines of data": b"data:\ndata\ndata: \n\n",
+    "all fields": b"id: 7\nevent: ping\nretry: 3\n\n\n\n",
+    "comment": b": still here\n\n",
+    "comment in an event": b"event: ping\n: still here\nid\n\n",
+    "unknown field": b"colour: blue\n\n",
+}
+# What an id before the words means for every empty line after it.
+MARKED = b"id: 4\nevent: message\n"
+SPOKEN = {
+    "custom": (chunk("Yes"), chunk("."), chunk(reason="stop")),
+    "tgi": tuple(
+        event({"token": {"id": 1, "text": text, "special": False}, "generated_text": whole})
+        for text, whole in (("Yes", None), (".", "Yes."))
+    ),
+}
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"], ids=["LF", "CRLF", "CR"])
+@pytest.mark.parametrize("nothing", NO_EVENT.values(), ids=NO_EVENT.keys())
+@pytest.mark.parametrize("kind", SPOKEN)
+def test_events_without_data_are_passed_over(
+    bench: Bench, kind: str, nothing: bytes, end: bytes
+) -> None:
+    steps = [b"\xef\xbb\xbf", nothing]
+    for spoken in SPOKEN[kind]:
+        steps += [MARKED + spoken, nothing, b"\n"]
+    ended = [] if kind == "tgi" else [DONE, nothing]
+    server = bench.serve(reply(*(step.replace(b"\n", end) for step in (*steps, *ended))))
+    bench.desk.add("Server", server.base_url, KEY, kind=kind)
+    whole = bench.desk.ask("Server:model", "Hello")
+    assert whole.text == "Yes."
+    assert whole.reason == "stop"
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("kind", SPOKEN)
+def test_a_stream_of_nothing_but_signs_of_life_is_no_reply(bench: Bench, kind: str) -> None:
+    server = bench.serve(reply(*NO_EVENT.values()))
+    bench.desk.add("Server", server.base_url, KEY, kind=kind)
+    nothing = bench.desk.ask("Server:model", "Hello")
+    assert nothing.error.what.startswith("Server ended")
+    assert nothing.text == ""
+    assert len(server.asked) > 1  # it may be about to have the model loaded
+
+
 def test_a_second_finish_changes_nothing(bench: Bench) -> None:
     end = chunk(reason="stop")
     whole, _ = bench.ask(reply(chunk("Yes"), end, end, DONE, DONE))
