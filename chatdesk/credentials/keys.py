@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import wait
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -191,6 +192,20 @@ class Keys:
                     self._settled[account] = None
 
         self._call(work, timeout)
+
+    def delete_all(self, provider: str, *, timeout: float = PROMPT_TIMEOUT) -> None:
+        """Remove every key of a provider, also one that was given for another address of it.
+
+        The time-out is for each. Where one cannot be deleted those after it stay, too.
+        """
+        record = self._scope.current()
+        with self._lock:
+            known = {*self._memory, *(record.accounts if record is not None else ())}
+        for account in sorted(known):
+            owner, _, address = account.partition(" ")
+            if owner == provider:
+                with suppress(UsageError):  # no address: a line that was not written by us
+                    self.delete(provider, Origin.of(address), timeout=timeout)
 
     def place(self, provider: str, origin: Origin, *, timeout: float = CHECK_TIMEOUT) -> Place:
         """Where the key is. The person is not asked for anything."""

@@ -68,6 +68,7 @@ class Accounts:
         the person allowed it for this address. Raises UsageError, NotFound, StoreError,
         KeyringError.
         """
+        self.profiles.reload_if_changed()  # another process may have moved it
         before = self.profiles.find(profile.id)
         try:
             moved = before.origin != profile.origin
@@ -77,18 +78,20 @@ class Accounts:
             profile = replace(profile, use_environment=False, allow_http=False)
         profile = self.profiles.check(profile)
         if moved or (before.needs_key and not profile.needs_key):
-            self.keys.delete(before.id, before.origin)
+            # All: the address may have been changed in the file as well.
+            self.keys.delete_all(before.id)
         return self.profiles.change(profile)
 
     def remove(self, profile: Profile, *, leave_key: bool = False) -> None:
-        """Delete a provider's key and then the provider.
+        """Delete a provider's key, for whichever address it was given, and then the provider.
 
         Where the keyring cannot be reached nothing is removed, unless leave_key accepts that the
         key stays in it. Raises KeyringError, NotFound, StoreError.
         """
+        self.profiles.reload_if_changed()
         profile = self.profiles.find(profile.id)
         try:
-            self.keys.delete(profile.id, profile.origin)
+            self.keys.delete_all(profile.id)
         except KeyringError as error:
             if not leave_key:
                 error.what = (

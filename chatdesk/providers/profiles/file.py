@@ -62,7 +62,10 @@ class Profiles:
         """Load the file. Never raises: whatever is wrong with it is in `problems`."""
         # A file that is a link keeps being one: what it points to is replaced.
         self._path = Path(os.path.realpath(data.root / "providers.json"))
-        self._guard = threading.RLock()
+        # Held for a moment only: the window's thread looks for changes while another thread saves,
+        # which may have to wait for another process.
+        self._guard = threading.Lock()
+        self._changing = threading.Lock()
         self._subscribers: list[Callable[[], None]] = []
         self._reading = self._read()
 
@@ -211,14 +214,15 @@ class Profiles:
     # -- inner --------------------------------------------------------------------------------
 
     def _change(self, edit: Callable[[tuple[Profile, ...]], tuple[Profile, ...]]) -> None:
-        with self._guard, self._writing():
+        with self._changing, self._writing():
             reading = self._read()
             # A file that broke since it was read must not take the providers with it.
             wanted = edit(self._reading.profiles if reading.broken else reading.profiles)
             if reading.problems:
                 keep_aside(self._path, reading.content)
             replace_file(self._path, document_of(wanted))
-            self._reading = _Reading(wanted, signature=signature_of(self._path))
+            with self._guard:
+                self._reading = _Reading(wanted, signature=signature_of(self._path))
         self._tell()
 
     def _tell(self) -> None:

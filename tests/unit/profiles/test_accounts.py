@@ -222,3 +222,49 @@ def test_a_variable_that_holds_no_key_is_told_without_its_text(
     assert "hunter" not in f"{refused.value} {refused.value.detail}"
     environment["MISTRAL_API_KEY"] = "   "
     assert accounts.key(opted_in) is None
+
+
+# -- an address that was changed in the file -------------------------------------------------------
+
+
+def moved_in_the_file(data: DataDir, profiles: Profiles, to: str) -> None:
+    path = data.root / "providers.json"
+    path.write_text(path.read_text().replace("https://api.mistral.ai/v1", to))
+    profiles.reload_if_changed()
+
+
+def test_removing_deletes_the_key_of_every_address_it_had(
+    accounts: Accounts, with_key: Profile, profiles: Profiles, vault: DictVault, data: DataDir
+) -> None:
+    moved_in_the_file(data, profiles, OTHER)
+    accounts.remove(profiles.find("Mistral"))
+    assert vault.texts == []
+    assert accounts.key(profiles.add("Mistral", "mistral")) is None
+
+
+def test_moving_on_deletes_the_key_of_every_address_it_had(
+    accounts: Accounts, with_key: Profile, profiles: Profiles, vault: DictVault, data: DataDir
+) -> None:
+    accounts.set_key(with_key, Secret(KEY), remember=False)
+    moved_in_the_file(data, profiles, OTHER)
+    accounts.change(replace(profiles.find("Mistral"), base_url="https://third.example/v1"))
+    assert vault.texts == []
+    assert accounts.key(accounts.change(with_key)) is None
+
+
+def test_a_key_of_another_provider_stays(
+    accounts: Accounts, with_key: Profile, profiles: Profiles, vault: DictVault
+) -> None:
+    other = profiles.add("Mistral 2", "mistral")
+    accounts.set_key(other, Secret(f"{KEY}-2"))
+    accounts.remove(with_key)
+    assert text(accounts.key(other)) == f"{KEY}-2"
+
+
+def test_what_another_process_moved_a_moment_ago_loses_its_new_key_too(
+    accounts: Accounts, with_key: Profile, vault: DictVault, data: DataDir
+) -> None:
+    there = Accounts(Profiles(data), accounts.keys)
+    there.set_key(there.change(replace(with_key, base_url=OTHER)), Secret(f"{KEY}-2"))
+    accounts.remove(with_key)
+    assert vault.texts == []

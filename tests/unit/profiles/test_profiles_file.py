@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatdesk.errors import NotFound, StoreError, UsageError
+from chatdesk.files import file_lock
 from chatdesk.paths import DataDir
 from chatdesk.providers.profiles import Profile, Profiles
 from chatdesk.providers.profiles.profile import TEMPLATES
@@ -357,3 +359,26 @@ def test_whatever_stands_in_the_file_nothing_breaks(document: object) -> None:
         for content in (document, {"providers": document}, {"providers": [document]}):
             write(Path(folder) / "providers.json", content)
             assert Profiles(data).list() == []
+
+
+def test_looking_for_changes_never_waits_for_a_save(data: DataDir, profiles: Profiles) -> None:
+    """The window looks once a second; another process may hold the file's lock for seconds."""
+    lock = data.root / ".providers.json.lock"
+    looked, saved = threading.Event(), threading.Event()
+
+    def save() -> None:
+        profiles.add("Mistral", "mistral")
+        saved.set()
+
+    with file_lock(lock):
+        saving = threading.Thread(target=save)
+        saving.start()
+        while not profiles._changing.locked():
+            pass
+        looking = threading.Thread(target=lambda: (profiles.reload_if_changed(), looked.set()))
+        looking.start()
+        assert looked.wait(1.0)
+        assert not saved.is_set()
+    saving.join()
+    looking.join()
+    assert profiles.find("Mistral")
