@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING
 import openai
 from openai._streaming import ServerSentEvent
 
+from chatdesk.providers.remote import library_logs
 from chatdesk.providers.remote.server_sent import EventDecoder
 
 if TYPE_CHECKING:
     from chatdesk.providers.remote.api import Server
+
+library_logs.keep_quiet()
 
 # The package wants one; the transport puts in the real one, or none.
 _PLACEHOLDER = "the-key-is-put-in-later"

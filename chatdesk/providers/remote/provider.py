@@ -108,6 +108,12 @@ class RemoteProvider:
         request = run.request
         remote = self._remote(request.model)
         profile = remote.profile
+        if request.only_to not in ("", str(profile.origin)):  # it moved after it was asked about
+            raise ProviderError(
+                f"{profile.name} has another address now: {profile.origin}. Nothing was sent.",
+                "Try again, and choose whether it may be sent there.",
+                retryable=True,
+            )
         async with self._server(profile, None, run.tell) as server:
             run.tell(Waiting("connecting", f"Waiting for {profile.name} to answer"))
             # A server may refuse for now before it can be asked for the reply.

@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from huggingface_hub import AsyncInferenceClient, constants
 
+from chatdesk.providers.remote import library_logs
 from chatdesk.providers.remote.server_sent import event_data
 from chatdesk.providers.remote.tgi_answers import Answers
 
 if TYPE_CHECKING:
     import httpx2
+
+library_logs.keep_quiet()
 
 # Where it has none the library looks for one of its own.
 _NO_TOKEN = "not-sent"

@@ -8,7 +8,6 @@ Python. No cookie is kept and no compression accepted.
 
 from __future__ import annotations
 
-import logging
 import os
 import ssl
 import urllib.request
@@ -21,6 +20,7 @@ import httpx2
 from chatdesk import __version__
 from chatdesk.credentials import Origin, Secret
 from chatdesk.errors import UsageError
+from chatdesk.providers.remote import library_logs
 from chatdesk.providers.remote.limits import Limits
 from chatdesk.providers.remote.problems import (
     AnswerTooLarge,
@@ -46,9 +46,7 @@ def guarded_client(profile: Profile, key: Secret | None, limits: Limits) -> http
 
     Raises ServerProblem where the address must not be used or the proxy's cannot be.
     """
-    # What these libraries are told to log by the environment could have messages in it.
-    for name in ("httpx2", "httpcore2", "openai", "huggingface_hub"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    library_logs.keep_quiet()
     return httpx2.AsyncClient(
         transport=GuardedTransport(profile, key, limits), trust_env=False, timeout=None
     )
