@@ -33,6 +33,7 @@ class Request:
     continuation: text of the assistant's turn that exists already; the reply goes on after it and
     only new text is delivered. model None: the provider's default model. history: how many past
     messages (before the last one, system prompt not counted) may be sent at most; 0: all that fit.
+    only_to: the origin of the server that may have it, as text; "" is whichever the model is at.
     """
 
     conversation_id: str
@@ -41,6 +42,7 @@ class Request:
     continuation: str = ""
     model: str | None = None
     history: int = 0
+    only_to: str = ""
     run_id: str = field(default_factory=new_id)
 
 

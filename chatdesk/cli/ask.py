@@ -53,6 +53,8 @@ def ask(
         conversation = talk.session.new_conversation(
             system_prompt=system, parameters=parameters, model=chosen.reference
         )
+        if chosen.remote is not None:  # it was named, or is the default for what is new
+            talk.consents.give(conversation.id, chosen.remote.profile.origin)
         reply = talk.follow(talk.session.send(conversation.id, text))
     return _finish(reply, as_json)
 

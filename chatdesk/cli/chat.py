@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -19,6 +20,7 @@ from chatdesk.errors import ChatdeskError
 from chatdesk.session import Removed
 
 if TYPE_CHECKING:
+    from chatdesk.credentials import Origin
     from chatdesk.providers.profiles import RemoteName
 
 SHOWN_MESSAGES = 6  # of a conversation that is gone on with
@@ -50,9 +52,7 @@ def chat(
         context.temporary_store() if temporary else context.store() as store,
         conversing(context, store, screen) as talk,
     ):
-        terminal = TerminalChat(
-            context, talk, temporary=temporary, model=chosen.reference, system=system
-        )
+        terminal = TerminalChat(context, talk, temporary=temporary, chosen=chosen, system=system)
         if conversation is not None:
             terminal.open(store.conversations.get(conversation))
             terminal.adopt(chosen if model is not None else None, system)
@@ -71,15 +71,16 @@ class TerminalChat:
         talk: Conversing,
         *,
         temporary: bool = False,
-        model: str | None = None,
+        chosen: Chosen,
         system: str | None = None,
     ) -> None:
+        """chosen: the model of new conversations."""
         self.context = context
         self.talk = talk
         self.session = talk.session
         self.conversations = talk.store.conversations
         self.temporary = temporary
-        self.model = model
+        self.model = chosen.reference
         self.system = system
         self.conversation_id: str | None = None
         self.lines = Lines()
@@ -87,6 +88,8 @@ class TerminalChat:
         self.leaving = False
         self.undone: list[Removed] = []
         self._seen = talk.store.data_version()
+        # Where new conversations may be sent: the place that was told when the model was chosen.
+        self._new_to = chosen.remote.profile.origin if chosen.remote else None
 
     # -- the loop -------------------------------------------------------------------------------
 
@@ -159,6 +162,9 @@ class TerminalChat:
     def new(self) -> None:
         """Leave this conversation; the next message begins another."""
         self.conversation_id = None
+        if (remote := self.remote()) is not None:
+            self._new_to = remote.profile.origin
+            print_hint(f"{remote.label} - what you write {remote.profile.remote_words}.")
 
     def open(self, conversation: Conversation) -> None:
         """Go on with a conversation, showing its end."""
@@ -175,8 +181,10 @@ class TerminalChat:
     def adopt(self, chosen: Chosen | None, system: str | None) -> None:
         """Give an opened conversation what the command line says, which is explicit enough."""
         if chosen is not None:
-            if chosen.remote is not None and (told := what_is_sent(self, chosen.remote)):
-                print_hint(told)
+            if chosen.remote is not None:
+                if told := what_is_sent(self, chosen.remote):
+                    print_hint(told)
+                self.agree_to(chosen.remote.profile.origin)
             self._use(chosen)
         if system is not None:
             self.set_system(system)
@@ -206,6 +214,21 @@ class TerminalChat:
             parameters = self.conversations.get(self.conversation_id).parameters
             self.session.configure(self.conversation_id, text, parameters)
 
+    # -- what may leave -------------------------------------------------------------------------
+
+    def agreed_to(self, origin: Origin) -> bool:
+        """Whether this conversation may be sent there."""
+        if self.conversation_id is None:
+            return origin == self._new_to
+        return self.talk.consents.given(self.conversation_id, origin)
+
+    def agree_to(self, origin: Origin) -> None:
+        """The person chose to send this conversation there."""
+        if self.conversation_id is None:
+            self._new_to = origin
+        else:
+            self.talk.consents.give(self.conversation_id, origin)
+
     # -- replies --------------------------------------------------------------------------------
 
     def send(self, text: str) -> None:
@@ -213,8 +236,25 @@ class TerminalChat:
         if self.conversation_id is None:
             made = self.session.new_conversation(system_prompt=self.system, model=self.model)
             self.conversation_id = made.id
+            if self._new_to is not None:
+                self.talk.consents.give(made.id, self._new_to)
+        conversation = self.conversation_id
         _ = self.tree  # as it is now, if another process changed it
-        self.show(self.session.send(self.conversation_id, text))
+        if not self.reply(lambda: self.session.send(conversation, text)) and "\n" not in text:
+            self.beginning = text
+
+    def reply(self, begin: Callable[[], Message]) -> bool:
+        """Begin a reply and show it; False where the person does not want the conversation sent.
+
+        It is asked about where its provider has another address than when that was agreed to, or
+        something was written for a local model since.
+        """
+        self.context.profiles.reload_if_changed()
+        remote = self.remote()
+        if remote is not None and not agreed(self, remote):
+            return False
+        self.show(begin())
+        return True
 
     def show(self, reply: Message) -> None:
         """Wait for a reply and show it, then how it went."""

@@ -52,8 +52,8 @@ def _help(chat: TerminalChat, argument: str) -> None:
 
 
 def _new(chat: TerminalChat, argument: str) -> None:
-    chat.new()
     print_hint("A new conversation.")
+    chat.new()
 
 
 def _listed(chat: TerminalChat) -> list[Conversation]:
@@ -125,18 +125,18 @@ def _last(chat: TerminalChat, role: Role) -> Message:
 
 def _regenerate(chat: TerminalChat, argument: str) -> None:
     asked = _last(chat, Role.USER)
-    chat.show(chat.session.regenerate(asked.conversation_id, asked.id))
+    chat.reply(lambda: chat.session.regenerate(asked.conversation_id, asked.id))
 
 
 def _continue(chat: TerminalChat, argument: str) -> None:
     reply = _last(chat, Role.ASSISTANT)
-    chat.show(chat.session.continue_reply(reply.conversation_id, reply.id))
+    chat.reply(lambda: chat.session.continue_reply(reply.conversation_id, reply.id))
 
 
 def _edit(chat: TerminalChat, argument: str) -> None:
     message = _last(chat, Role.USER)
     if argument:
-        chat.show(chat.session.edit(message.conversation_id, message.id, argument))
+        chat.reply(lambda: chat.session.edit(message.conversation_id, message.id, argument))
     elif "\n" in message.content or not chat.lines.interactive:
         raise UsageError("What should it say?", "Give the new text: /edit TEXT.")
     else:

@@ -18,7 +18,7 @@ from chatdesk.cli.context import Context
 from chatdesk.cli.output import Progress, print_hint, print_text
 from chatdesk.errors import StoreError
 from chatdesk.headless import Worker
-from chatdesk.session import Session, Silent
+from chatdesk.session import Consents, Gatekeeper, Session, Silent
 
 if TYPE_CHECKING:
     from chatdesk.providers.llama import ModelState
@@ -85,6 +85,7 @@ class Conversing:
     session: Session
     store: Store
     carrier: Carrier
+    consents: Consents
     load: Callable[[str | None], None]  # begin to load a model, to be ready sooner
 
     def follow(self, reply: Message) -> Message:
@@ -107,16 +108,17 @@ def conversing(context: Context, store: Store, screen: Screen) -> Iterator[Conve
     engine = context.engine(lambda state: carrier.post(lambda: screen.model_state(state)))
     carrier.use(engine)
     load = getattr(engine, "load", lambda model: None)  # a scripted engine has nothing to load
+    consents = Consents(store.state)
     session = Session(
         store,
-        carrier,
+        Gatekeeper(carrier, context.profiles, consents),
         lambda: context.settings.values,
         screen,
         remote=lambda model: _remote_name(context, model),
     )
     with Worker(carrier):
         try:
-            yield Conversing(session, store, carrier, load)
+            yield Conversing(session, store, carrier, consents, load)
         finally:
             session.close()
 

@@ -1,4 +1,8 @@
-"""Before what was said in a conversation goes to a provider: what that is, and may it?"""
+"""Before what was said in a conversation goes to a provider: what that is, and may it?
+
+As in the window the person agrees for one conversation and one address (session/consents.py); what
+was agreed to here holds there, and the other way.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +17,11 @@ if TYPE_CHECKING:
 
 
 def what_is_sent(chat: TerminalChat, remote: RemoteName) -> str:
-    """What of the conversation a provider would get that has not had it; "" where that is nothing.
-
-    A provider that answers in it already is asked nothing new.
+    """What of the conversation a provider would get without it having been agreed to; "" where
+    that is nothing.
     """
-    now = chat.remote()
     count = len(chat.tree.path())
-    if not count or (now is not None and now.profile.id == remote.profile.id):
+    if not count or chat.agreed_to(remote.profile.origin):
         return ""
     messages = "its 1 message" if count == 1 else f"its {count} messages"
     return (
@@ -29,21 +31,21 @@ def what_is_sent(chat: TerminalChat, remote: RemoteName) -> str:
 
 
 def agreed(chat: TerminalChat, remote: RemoteName) -> bool:
-    """Whether the conversation may be sent there; asked where it has not been yet.
+    """Whether the conversation may be sent there; asked where it has not been yet, and noted.
 
     Raises UsageError where there is nobody to ask.
     """
     told = what_is_sent(chat, remote)
-    if not told:
-        return True
-    if not chat.lines.interactive:
-        raise UsageError(
-            told,
-            f"To choose that, start with: chatdesk chat --conversation {chat.conversation_id} "
-            f'--model "{remote.typed}".',
-        )
-    print_hint(told)
-    if chat.lines.confirmed("Send it? [y/N] "):
-        return True
-    print_hint("Nothing was changed.")
-    return False
+    if told:
+        if not chat.lines.interactive:
+            raise UsageError(
+                told,
+                f"To choose that, start with: chatdesk chat --conversation {chat.conversation_id} "
+                f'--model "{remote.typed}".',
+            )
+        print_hint(told)
+        if not chat.lines.confirmed("Send it? [y/N] "):
+            print_hint("Nothing was changed.")
+            return False
+    chat.agree_to(remote.profile.origin)
+    return True

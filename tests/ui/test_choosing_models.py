@@ -16,10 +16,10 @@ from chatdesk.errors import KeyringError, ModelError, ProviderError
 from chatdesk.providers.llama import ModelState
 from chatdesk.providers.profiles import Profile
 from chatdesk.providers.remote.problems import KeyProblem
+from chatdesk.session import Consents
 from chatdesk.settings import SettingsFile
 from chatdesk.store import open_store
 from chatdesk.ui.consent import ConsentDialog
-from chatdesk.ui.controller.consents import Consents
 from chatdesk.ui.model_picker.picker import ModelPicker
 from chatdesk.ui.models import ModelsDialog
 from chatdesk.ui.providers import ProvidersDialog
@@ -146,6 +146,22 @@ def test_agreed_once_it_is_not_asked_again(person: Person) -> None:
     choose(person, profile)
     assert dialog(person) is None
     assert person.send("Again").request.model == f"{profile.id}:open-mixtral"
+
+
+def test_what_was_written_for_the_local_model_since_is_asked_about(person: Person) -> None:
+    profile = provider(person)
+    choose(person, profile)
+    person.send("Hello").finish("Hi")
+    person.desk.models.use("")
+    person.send("My secret").finish("It is safe")
+    choose(person, profile)
+    consent = asked(person)
+    assert "4 earlier messages" in words(consent)
+    consent.reject()
+    assert model_of(person) is None
+    choose(person, profile)
+    asked(person).send_button.click()
+    assert person.send("More").request.model == f"{profile.id}:open-mixtral"
 
 
 def test_escape_sends_nothing_and_staying_has_the_focus(person: Person) -> None:
@@ -310,6 +326,24 @@ def test_a_local_model_that_cannot_be_loaded_leaves_the_conversation_its_own(
     person.desk.models.on_state(ModelState("failed", "broken", error=error, path=path))
     assert model_of(person) == f"{profile.id}:open-mixtral"
     assert person.settings.values.model.default == ""
+
+
+def test_what_was_written_for_a_local_model_that_could_not_be_loaded_is_asked_about(
+    person: Person,
+) -> None:
+    choose(person, provider(person))
+    person.send("Hello").finish("Hi")
+    path = Path("/models/broken.gguf")
+    person.desk.models.use(str(path), path)
+    error = ModelError("llama.cpp could not load this model.", "Choose another.")
+    person.send("My secret").deliver(Failed(error))
+    person.desk.models.on_state(ModelState("failed", "broken", error=error, path=path))
+    runs = len(person.provider.runs)
+    person.window.composer.field.set_text("More")
+    person.key(Qt.Key.Key_Return)
+    asked(person).reject()
+    assert len(person.provider.runs) == runs
+    assert person.text == "More"
 
 
 def test_other_conversations_keep_their_local_model(person: Person) -> None:
@@ -575,6 +609,10 @@ def test_agreement_is_for_one_conversation_and_one_address(person: Person) -> No
     consents.give("one", there)
     consents.give("one", here)
     assert consents.origins("one") == ["https://a.example", "https://b.example"]
+    consents.give("two", here)
+    consents.withdraw("one")
+    assert consents.origins("one") == []
+    assert consents.given("two", here)
     person.store.state.set("consent.one", "nonsense")
     assert not consents.given("one", here)
 

@@ -2,7 +2,8 @@
 
 A conversation without a model of its own is answered by the local default model; one that a person
 gave a model keeps it. Before what is in a conversation goes to a server for the first time the
-person is asked, once for each conversation and each address.
+person is asked, once for each conversation and each address; and again where something was written
+for a model on this computer since.
 """
 
 from __future__ import annotations
@@ -18,10 +19,9 @@ from PySide6.QtCore import QObject, Signal
 from chatdesk.chat.messages import Conversation
 from chatdesk.errors import NotFound, StoreError
 from chatdesk.providers.profiles import Profile, Profiles, RemoteName, provider_of, split
-from chatdesk.session import Session
+from chatdesk.session import Consents, Session
 from chatdesk.settings import SettingsFile
 from chatdesk.store import Store
-from chatdesk.ui.controller.consents import Consents
 from chatdesk.ui.controller.locals import LocalModel, Locals, short_name
 
 

@@ -22,16 +22,14 @@ from chatdesk.library import Library
 from chatdesk.paths import DataDir
 from chatdesk.providers.llama import LlamaEngine, ModelState
 from chatdesk.providers.profiles import Accounts, Profile
-from chatdesk.session import Session
+from chatdesk.session import Consents, Gatekeeper, Session
 from chatdesk.settings import Settings, SettingsFile
 from chatdesk.store import Store
 from chatdesk.ui.controller.answering import Answering, ProviderGone, same_file
 from chatdesk.ui.controller.catalogue import Catalogue, Servers
 from chatdesk.ui.controller.choosing import Choosing
 from chatdesk.ui.controller.commands import Commands
-from chatdesk.ui.controller.consents import Consents
 from chatdesk.ui.controller.conversations import Conversations
-from chatdesk.ui.controller.gatekeeper import Gatekeeper
 from chatdesk.ui.controller.locals import Locals
 from chatdesk.ui.controller.marks import Marks
 from chatdesk.ui.controller.models import Models

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -294,3 +295,65 @@ def test_opening_a_remote_conversation_says_where_it_goes(
     cli("ask", "Hello?", "--save", "--model", "house:big")
     result = cli("chat", stdin="/open 1\n")
     assert "big · House - what you write goes to House" in result.err
+
+
+# -- what was agreed to, and for how long ----------------------------------------------------------
+
+
+def moved(cli: CommandLine, there: Recorder) -> None:
+    assert cli("providers", "change", "House", "--base-url", there.base_url).code == 0
+
+
+def test_a_provider_at_another_address_is_asked_about(cli: CommandLine, house: Recorder) -> None:
+    cli("ask", "Secret", "--save", "--model", "house:big")
+    go_on = ("chat", "--conversation", cli.only()["id"])
+    with recording() as there:
+        moved(cli, there)
+        result = cli(*go_on, stdin="More\n")
+        assert there.base_url.split("/")[2] in result.err and "--model" in result.err
+        result = cli(*go_on, stdin="More\nn\n/regenerate\nn\n/continue\nn\n", terminal=True)
+        assert result.err.count("its 2 messages") == 3
+        assert there.requests == []
+        assert len(cli.only()["messages"]) == 2
+        cli(*go_on, stdin="More\ny\nAnd more\n", terminal=True)
+        assert said(there) == ["Secret", "Yes.", "More", "Yes.", "And more"]
+
+
+def test_a_provider_that_moves_during_the_chat_is_asked_about(
+    cli: CommandLine, house: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chatdesk.cli.lines import Lines
+    from chatdesk.providers.profiles import Profiles
+
+    read = Lines.read
+
+    with recording() as there:
+
+        def read_and_move(lines: Lines, beginning: str = "") -> str | None:
+            text = read(lines, beginning)
+            if text == "More":
+                profiles = Profiles(cli.context.data)
+                profiles.change(replace(profiles.find("House"), base_url=there.base_url))
+            return text
+
+        monkeypatch.setattr(Lines, "read", read_and_move)
+        result = cli("chat", "--model", "house:big", stdin="Secret\nMore\n")
+        assert result.out == "Yes.\n"
+        assert "To choose that" in result.err
+        assert there.requests == []
+
+
+def test_what_was_written_for_a_local_model_since_is_asked_about(
+    cli: CommandLine, house: Recorder
+) -> None:
+    cli.says(["Here"])
+    cli("chat", "--model", "house:big", stdin="Hello?\n/model tiny\nSecret\n")
+    result = cli("chat", "--conversation", cli.only()["id"], stdin="/model house:big\nMore\n")
+    assert "its 4 messages" in result.err and "--model" in result.err
+    assert said(house) == ["Hello?"]
+
+
+def test_a_new_conversation_says_where_it_goes(cli: CommandLine, house: Recorder) -> None:
+    result = cli("chat", "--model", "house:big", stdin="Hello?\n/new\nAnother\n")
+    assert "big · House - what you write goes to House" in result.err
+    assert said(house) == ["Another"]

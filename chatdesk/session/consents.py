@@ -1,7 +1,8 @@
 """Where the person agreed to send which conversation: remembered for each server's address.
 
 A choice holds for one conversation and one origin. Another conversation, or the same provider at
-another address, is asked about again.
+another address, is asked about again; so is a conversation in which something was written for a
+model on this computer since.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ class Consents:
         known = self.origins(conversation_id)
         if str(origin) not in known:
             self._state.set(_KEY + conversation_id, [*known, str(origin)])
+
+    def withdraw(self, conversation_id: str) -> None:
+        """What was agreed to no longer covers what stands in this conversation."""
+        if self.origins(conversation_id):
+            self._state.set(_KEY + conversation_id, [])
 
     def origins(self, conversation_id: str) -> list[str]:
         """Where this conversation may be sent, in the order in which it was chosen."""
