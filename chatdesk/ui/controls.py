@@ -210,6 +210,8 @@ class TextButton(Button):
     ) -> None:
         super().__init__(theme, tip, parent)
         self.setText(text)
+        if text not in self.accessibleName():
+            self.setAccessibleName(text)  # who speaks to the computer says what is seen
         self._icon = icon
         self._note = note
         self._after = after

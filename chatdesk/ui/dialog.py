@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QAccessibleAnnouncementEvent,
     QColor,
     QGuiApplication,
+    QKeyEvent,
     QPainter,
     QPaintEvent,
     QPen,
@@ -80,6 +81,17 @@ class Dialog(QDialog):
     def refresh_theme(self) -> None:
         """Make again what does not follow the style sheet (icons). Subclasses extend it."""
         self.update()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # Qt lets Enter press a focused button only if Enter elsewhere could press it, too.
+        focused = self.focusWidget()
+        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not (
+            event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
+        )
+        if enter and isinstance(focused, QPushButton | QToolButton):
+            focused.click()
+        else:
+            super().keyPressEvent(event)
 
     def _fitting(self, wanted: QSize) -> QSize:
         """The wanted size, grown with large fonts and kept within the screen."""

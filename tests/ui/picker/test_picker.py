@@ -71,6 +71,11 @@ def test_it_opens_below_its_button_with_the_model_in_use_selected(picker: ModelP
     assert picker.y() >= 40
 
 
+def test_buttons_are_called_what_stands_on_them(picker: ModelPicker) -> None:
+    for button in (picker.for_new_button, picker.models_button, picker.providers_button):
+        assert button.accessibleName() == button.text()
+
+
 def test_typing_filters_and_enter_chooses(qtbot: QtBot, picker: ModelPicker) -> None:
     qtbot.keyClicks(picker.search, "mixt")
     with qtbot.waitSignal(picker.chosen) as told:

@@ -36,6 +36,16 @@ def test_without_providers_it_says_what_one_is_and_that_local_stays_the_default(
     assert not hands.shows("saveProviderButton") and not hands.shows("removeProviderButton")
 
 
+@pytest.mark.parametrize("key", [Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space])
+def test_enter_presses_the_button_that_has_the_focus(hands: Hands, key: Qt.Key) -> None:
+    hands.qtbot.keyClick(hands.dialog.empty.button, key)
+    assert hands.dialog.chooser.isVisible()
+    back = hands.dialog.chooser.back_button
+    back.setFocus()
+    hands.qtbot.keyClick(back, key)
+    assert hands.dialog.empty.isVisible()
+
+
 def test_every_kind_is_offered_with_a_line_about_it(hands: Hands) -> None:
     hands.click("addFirstProviderButton")
     offers = hands.dialog.chooser.offers
