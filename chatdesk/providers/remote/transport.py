@@ -38,6 +38,7 @@ USER_AGENT = f"Chatdesk/{__version__}"
 _KEPT = frozenset(["host", "content-type", "content-length", "transfer-encoding", "accept"])
 _REDIRECTS = frozenset([301, 302, 307, 308])
 BODY = "chatdesk.body"  # among a response's extensions: its BoundedStream
+_TWO_ENDS = (b"\n\n", b"\n\r", b"\r\r")  # of lines; CR LF is one
 _STREAM_TYPES = ("text/event-stream", "application/x-ndjson")
 
 
@@ -210,10 +211,15 @@ class BoundedStream(httpx2.AsyncByteStream):
         async for chunk in self._inner:
             size = len(chunk)
             whole += size
-            # The end of an event that falls between two chunks is overlooked, which only counts
-            # two events as one.
+            # Some servers send the empty line that ends an event apart from it, so that the end
+            # falls between two chunks, and does so in every event.
             event = (
-                0 if b"\n\n" in chunk or b"\n\r\n" in chunk or b"\r\r" in chunk else event + size
+                0
+                if b"\n\n" in chunk
+                or b"\n\r\n" in chunk
+                or b"\r\r" in chunk
+                or self._last[-1:] + chunk[:1] in _TWO_ENDS
+                else event + size
             )
             if event > self._event or whole > self._whole:
                 raise AnswerTooLarge(min(self._event, self._whole))
