@@ -24,6 +24,7 @@ from PySide6.QtWidgets import QPushButton, QScrollBar, QSizePolicy, QWidget
 from chatdesk.ui.actions import native
 from chatdesk.ui.icons import pixmap
 from chatdesk.ui.theme import ICON, RADIUS_SMALL, RING, S1, S2, TARGET, Theme
+from chatdesk.ui.tooltips import plain
 
 Look = Literal["quiet", "outlined", "filled"]
 
@@ -64,7 +65,7 @@ class Button(QPushButton):
 
     def set_hint(self, tip: str, name: str = "") -> None:
         """Set the tooltip, and the accessible name: the tooltip without the key, or `name`."""
-        self.setToolTip(tip)
+        self.setToolTip(plain(tip))
         self.setAccessibleName(name or tip.partition(" (")[0])
 
     @property

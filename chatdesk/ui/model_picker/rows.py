@@ -12,6 +12,7 @@ from chatdesk.ui.icons import pixmap
 from chatdesk.ui.listing import Index, RowDelegate
 from chatdesk.ui.model_picker.offers import Row
 from chatdesk.ui.theme import ICON, S1, S2, S3, S4, Theme
+from chatdesk.ui.tooltips import plain
 
 ROW_ROLE = Qt.ItemDataRole.UserRole + 1
 MARK = 14  # pixels of the mark in a heading
@@ -54,9 +55,9 @@ class PickerRows(QAbstractListModel):
             return row.spoken
         if role == Qt.ItemDataRole.ToolTipRole:
             if row.kind == "error":
-                return f"{row.text} {row.note}".strip()
+                return plain(f"{row.text} {row.note}".strip())
             named = row.kind in ("heading", "model", "typed")
-            return f"{row.text}: {row.shelf.where}" if named else None
+            return plain(f"{row.text}: {row.shelf.where}") if named else None
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:

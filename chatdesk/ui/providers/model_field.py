@@ -13,6 +13,7 @@ from chatdesk.ui.icons import icon
 from chatdesk.ui.providers.fields import Field
 from chatdesk.ui.settings.choices import Combo
 from chatdesk.ui.theme import Theme
+from chatdesk.ui.tooltips import plain
 
 if TYPE_CHECKING:
     from chatdesk.providers.remote import RemoteModel
@@ -115,7 +116,7 @@ class ModelField(QWidget):
                 self.combo.addItem(model.id)
                 if model.name and model.name != model.id:
                     at = self.combo.count() - 1
-                    self.combo.setItemData(at, model.name, Qt.ItemDataRole.ToolTipRole)
+                    self.combo.setItemData(at, plain(model.name), Qt.ItemDataRole.ToolTipRole)
             for name in self._by_hand:
                 if name not in listed:
                     self.combo.addItem(name)

@@ -33,6 +33,7 @@ from chatdesk.ui.controls import ring
 from chatdesk.ui.icons import pixmap
 from chatdesk.ui.sidebar.model import HEADING, ID, STREAMING
 from chatdesk.ui.theme import ICON, RADIUS_SMALL, S1, S2, S3, Theme
+from chatdesk.ui.tooltips import plain
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -174,7 +175,7 @@ class ConversationDelegate(QStyledItemDelegate):
             title = str(index.data(Qt.ItemDataRole.DisplayRole))
             metrics = QFontMetrics(self._theme.chrome_font())
             if metrics.horizontalAdvance(title) > self.text_room(option, index, True).width():
-                text = title
+                text = plain(title)
         QToolTip.showText(event.globalPos(), text, view)
         return True
 

@@ -29,6 +29,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QMenu, QToolTip, QWha
 
 from chatdesk.ui.controls import QuietScrollBar
 from chatdesk.ui.theme import Theme
+from chatdesk.ui.tooltips import plain
 from chatdesk.ui.transcript.accessible import MessageList, announce, install, say, tell_focus
 from chatdesk.ui.transcript.code import Code
 from chatdesk.ui.transcript.content import Content
@@ -496,7 +497,7 @@ class TranscriptView(QAbstractScrollArea):
         if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
             text = self.pointer.tooltip_at(event.pos())
             if text:
-                QToolTip.showText(event.globalPos(), text, self.viewport())
+                QToolTip.showText(event.globalPos(), plain(text), self.viewport())
             else:
                 QToolTip.hideText()
             return True
