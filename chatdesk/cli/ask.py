@@ -66,6 +66,7 @@ def _read() -> str:
 
 
 def _finish(reply: Message, as_json: bool) -> int:
+    from chatdesk.cli.conversing import only_thought
     from chatdesk.cli.shapes import message_shape
 
     if as_json:
@@ -74,4 +75,8 @@ def _finish(reply: Message, as_json: bool) -> int:
         print_text("")
     if reply.status is Status.FAILED or reply.error:  # an interrupted one has its reason, too
         raise ProviderError(reply.error or "The reply could not be written.")
+    if only_thought(reply):
+        print_hint(
+            "The reply ended while the model was thinking. Allow a longer one with --max-tokens."
+        )
     return 130 if reply.status is Status.STOPPED else 0

@@ -11,7 +11,7 @@ from chatdesk.chat.messages import Conversation, Message, Status
 from chatdesk.chat.tree import Tree
 from chatdesk.cli.context import Chosen, Context, pass_context
 from chatdesk.cli.conversations import heading, title_of
-from chatdesk.cli.conversing import Conversing, Screen, conversing
+from chatdesk.cli.conversing import Conversing, Screen, conversing, only_thought
 from chatdesk.cli.leaving import agreed, what_is_sent
 from chatdesk.cli.lines import Lines
 from chatdesk.cli.output import print_error, print_hint, print_text
@@ -268,6 +268,8 @@ class TerminalChat:
             print_hint(ended.error or "The reply could not be written.")
             if ended.status is Status.INTERRUPTED and ended.content:
                 print_hint("/continue goes on with it, /regenerate tries again.")
+        elif only_thought(ended):
+            print_hint("The reply ended while the model was thinking. /regenerate tries again.")
         elif self.lines.interactive:
             print_hint(_summary(ended))
 

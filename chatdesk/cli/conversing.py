@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from chatdesk.chat.events import Delta, Event, Notice, PromptProgress, Waiting
-from chatdesk.chat.messages import Message
+from chatdesk.chat.messages import Message, Status
 from chatdesk.chat.waiting import waiting_words
 from chatdesk.cli.carrier import Carrier, interrupts
 from chatdesk.cli.context import Context
@@ -76,6 +76,11 @@ class Screen(Silent):
             click.echo(err=True)
         self._mid_line = False
         print_hint(text)
+
+
+def only_thought(reply: Message) -> bool:
+    """Whether a reply came to its end within its reasoning: all its length went into that."""
+    return reply.status is Status.COMPLETE and bool(reply.reasoning) and not reply.content
 
 
 @dataclass(frozen=True)

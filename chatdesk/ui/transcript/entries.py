@@ -62,6 +62,11 @@ class Entry:
         return self.status is Status.FAILED or cut
 
     @property
+    def only_thought(self) -> bool:
+        """Whether a reply came to its end within its reasoning: all its length went into that."""
+        return self.status is Status.COMPLETE and bool(self.reasoning) and not self.content
+
+    @property
     def streaming(self) -> bool:
         return self.status is Status.STREAMING
 

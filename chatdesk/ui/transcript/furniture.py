@@ -328,16 +328,18 @@ class Notice(Block):
 
     def __init__(self, entry: Entry, style: Style) -> None:
         self._style = style
-        self._icon, self._label = self._LINES[entry.status]
+        self._icon, self.label = self._LINES[entry.status]
+        if entry.only_thought:
+            self.label = "The reply ended while the model was thinking"
         actions = []
         if entry.can_continue:
             actions.append(("Continue", Target("action", "continue")))
-        elif entry.status is not Status.COMPLETE:
+        elif entry.status is not Status.COMPLETE or entry.only_thought:
             actions.append(("Try again", Target("action", "regenerate")))
         self._buttons = _Buttons(actions, style)
 
     def lay_out(self, width: int) -> int:
-        text = QFontMetricsF(self._style.small.font).horizontalAdvance(self._label)
+        text = QFontMetricsF(self._style.small.font).horizontalAdvance(self.label)
         self._buttons.place(SMALL_ICON + 6 + round(text) + S4, S3)
         self.height = S3 + _Buttons.HEIGHT
         return self.height
@@ -348,7 +350,7 @@ class Notice(Block):
         ink = style.tokens.secondary
         draw_icon(painter, self._icon, ink, SMALL_ICON, 0, middle - SMALL_ICON / 2)
         draw_line(
-            painter, self._label, style.small, ink, SMALL_ICON + 6, middle - style.small.pitch / 2
+            painter, self.label, style.small, ink, SMALL_ICON + 6, middle - style.small.pitch / 2
         )
         self._buttons.paint(painter, look)
 

@@ -138,7 +138,7 @@ class Message:
                     names.append("activity")
             elif entry.broken:
                 names.append("error")
-            elif entry.status is not Status.COMPLETE or entry.can_continue:
+            elif entry.status is not Status.COMPLETE or entry.can_continue or entry.only_thought:
                 names.append("notice")
         names.append("footer")
         return names

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QColor
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QToolButton
@@ -15,7 +15,7 @@ from chatdesk.chat.messages import Role, Status
 from chatdesk.ui.theme import Theme
 from chatdesk.ui.transcript import Entry, TranscriptView
 from chatdesk.ui.transcript.entries import actions, label
-from chatdesk.ui.transcript.furniture import ErrorCard, Header
+from chatdesk.ui.transcript.furniture import ErrorCard, Header, Notice
 from chatdesk.ui.transcript.painter import Shown
 
 LONG = "accounts/somebody/models/" + "a-name-that-goes-on-and-on-" * 20
@@ -134,3 +134,20 @@ def test_a_narrow_window_paints_it_all_the_same(
     view.set_entries([make()])
     view.set_activity("r", "Mistral is busy. Trying again in 7 s")
     assert not view.grab().isNull()
+
+
+def test_a_reply_that_ended_in_its_reasoning_says_so_and_can_be_tried_again(
+    view: TranscriptView,
+) -> None:
+    asked: list[str] = []
+    view.action_requested.connect(lambda entry_id, action: asked.append(action))
+    view.set_entries([remote("", reasoning="Let me see")])
+    notice = the(view, Notice)
+    assert isinstance(notice.block, Notice)
+    assert notice.block.label == "The reply ended while the model was thinking"
+    [button] = notice.block._buttons.buttons
+    at = button.rect.center() + QPointF(view.column_left, notice.placed.y)
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=at.toPoint())
+    assert asked == ["regenerate"]
+    view.set_entries([remote("The keeper", reasoning="Let me see")])
+    assert not any(isinstance(one.block, Notice) for one in view.shown)

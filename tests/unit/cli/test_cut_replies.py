@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from chatdesk.chat.events import Started
+from chatdesk.chat.events import Delta, Finished, Started
 from chatdesk.errors import ReplyInterrupted
 
 if TYPE_CHECKING:
@@ -56,3 +56,12 @@ def test_the_chat_says_why_and_how_to_go_on(cli: CommandLine) -> None:
     assert "/continue goes on with it" in result.err
     replies = [m["content"] for m in cli.only()["messages"] if m["role"] == "assistant"]
     assert replies == ["The keeper", "The keeperclimbed."]
+
+
+def test_a_reply_that_ended_in_its_reasoning_says_so(cli: CommandLine, one_line: OneLine) -> None:
+    cli.says([STARTED, Delta("reasoning", "Let me see"), Finished("length")])
+    result = cli("ask", "Hi")
+    assert (result.code, result.out) == (0, "")
+    assert "while the model was thinking" in one_line(result.err)
+    result = cli("chat", stdin="Hi\n")
+    assert "while the model was thinking" in result.err
