@@ -41,6 +41,21 @@ def _entry(profile: Profile) -> dict[str, Any]:
     }
 
 
+_KNOWN = frozenset(
+    (
+        *("id", "name", "kind", "base_url", "needs_key", "default_model", "models", "headers"),
+        *("context_size", "template", "use_environment_for", "allow_http_for"),
+    )
+)
+
+
+def says_more(document: Mapping[str, Any], entries: list[Any]) -> bool:
+    """Whether there is something in a file that would be lost by writing it: a newer Chatdesk's."""
+    return bool(document.keys() - {"providers"}) or any(
+        isinstance(entry, Mapping) and entry.keys() - _KNOWN for entry in entries
+    )
+
+
 def understood(entries: list[Any]) -> tuple[tuple[Profile, ...], tuple[str, ...]]:
     """The usable profiles of a file, and a sentence for each entry that is not."""
     profiles: tuple[Profile, ...] = ()

@@ -2,7 +2,8 @@
 
 The window and the command line may change it at the same time: every change takes a short lock,
 reads the file again, makes its change and replaces the file in one step. What cannot be understood
-is told in Profiles.problems and kept in a copy beside it before the file is replaced.
+is told in Profiles.problems and kept in a copy beside it before the file is replaced; so is what a
+newer Chatdesk wrote that this one does not know.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from chatdesk.providers.profiles.entries import (
     document_of,
     folded,
     new_profile_id,
+    says_more,
     understood,
 )
 from chatdesk.providers.profiles.presets import PRESETS
@@ -43,7 +45,7 @@ LARGEST_FILE = 4 * 1024 * 1024  # far above what MOST_PROFILES need
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What a file says. content: its bytes where something is wrong with them.
+    """What a file says. content: its bytes where writing it anew would lose something.
 
     broken: nothing of it could be understood.
     """
@@ -218,7 +220,7 @@ class Profiles:
             reading = self._read()
             # A file that broke since it was read must not take the providers with it.
             wanted = edit(self._reading.profiles if reading.broken else reading.profiles)
-            if reading.problems:
+            if reading.content is not None or reading.problems:
                 keep_aside(self._path, reading.content)
             replace_file(self._path, document_of(wanted))
             with self._guard:
@@ -278,4 +280,5 @@ class Profiles:
         if not isinstance(entries, list):
             return broken("has no list of providers", content)
         profiles, problems = understood(entries)
-        return _Reading(profiles, problems, content if problems else None, signature)
+        kept = content if problems or says_more(document, entries) else None
+        return _Reading(profiles, problems, kept, signature)

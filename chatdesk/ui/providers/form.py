@@ -47,8 +47,8 @@ _FORGETS_KEY = "The saved key is deleted when you save."
 _TEMPLATE_NAMES = {
     "plain": "User and Assistant",
     "chatml": "ChatML",
-    "llama2": "Llama 2",
-    "llama3": "Llama 3",
+    "llama-2": "Llama 2",
+    "llama-3": "Llama 3",
     "mistral": "Mistral",
     "falcon": "Falcon",
 }

@@ -382,3 +382,28 @@ def test_looking_for_changes_never_waits_for_a_save(data: DataDir, profiles: Pro
     saving.join()
     looking.join()
     assert profiles.find("Mistral")
+
+
+@pytest.mark.parametrize("place", ["document", "entry"])
+def test_what_a_newer_version_wrote_is_kept_beside_the_file(
+    data: DataDir, path: Path, place: str
+) -> None:
+    Profiles(data).add("Mistral", "mistral")
+    document = json.loads(path.read_text())
+    (document if place == "document" else document["providers"][0])["invented_later"] = 1
+    write(path, document)
+    before = path.read_bytes()
+    profiles = Profiles(data)
+    assert profiles.problems == ()
+    assert rejected(path) == []
+    profiles.add("Ollama", "ollama")
+    assert rejected(path) == [before]
+    profiles.add("OpenAI", "openai")
+    assert len(rejected(path)) == 1
+
+
+def test_what_this_version_writes_it_knows(data: DataDir, path: Path) -> None:
+    profiles = Profiles(data)
+    profiles.add("Mistral", "mistral", models=("a",), headers=(("X-Title", "b"),))
+    profiles.add("Ollama", "ollama")
+    assert rejected(path) == []
