@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 from PySide6.QtWidgets import QWidget
 
+from chatdesk.chat.events import Failed
+from chatdesk.providers.remote.problems import KeyProblem
 from chatdesk.ui.providers import ProvidersDialog
+from chatdesk.ui.providers.question import Question
 from chatdesk.ui.settings import SettingsDialog
 
 if TYPE_CHECKING:
@@ -17,9 +20,7 @@ pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)
 
 
 def dialog(person: Person) -> ProvidersDialog:
-    person.qtbot.waitUntil(lambda: person.window.findChild(ProvidersDialog) is not None)
-    found = person.window.findChild(ProvidersDialog)
-    assert found is not None
+    found = next(one for one in person.window.findChildren(ProvidersDialog) if one.isVisible())
     person.qtbot.waitExposed(found)
     return found
 
@@ -60,3 +61,67 @@ def test_the_window_closes_over_a_dialog_that_has_unsaved_changes(person: Person
     person.desk.commands.show_providers()
     dialog(person).begin("mistral")
     # The end of the test closes the window, and nothing may be left behind.
+
+
+def remove(person: Person, profile_id: str) -> None:
+    """Remove a provider in the dialog."""
+    person.desk.commands.show_providers(profile_id)
+    providers = dialog(person)
+    providers.editor.remove()
+    question = providers.findChild(Question)
+    assert question is not None
+    question.choices["remove"].click()
+    person.qtbot.waitUntil(lambda: person.accounts.profiles.named(profile_id) is None)
+    person.qtbot.waitUntil(lambda: not providers.editor.busy)
+    providers.close()
+
+
+def give_key(person: Person, profile_id: str, place: str) -> None:
+    """Give a provider a key in the dialog."""
+    person.desk.commands.show_providers(profile_id)
+    providers = dialog(person)
+    editor = providers.editor
+    person.qtbot.waitUntil(lambda: editor.form.key.state.place == "none")
+    person.qtbot.keyClicks(editor.form.key.entry, "another-key")
+    with person.qtbot.waitSignal(editor.key_given):
+        if place == "keyring":
+            providers.save()
+        else:
+            editor.form.key.memory_requested.emit()
+    providers.close()
+
+
+@pytest.mark.parametrize("place", ["keyring", "memory"])
+def test_a_key_that_is_given_ends_what_was_said_of_the_old_one(person: Person, place: str) -> None:
+    told = "Mistral refused the key."
+    other = person.accounts.profiles.add("Groq", "groq")
+    profile = person.accounts.profiles.add("Mistral", "mistral")
+    person.desk.answering.choose_remote(f"{profile.id}:model")
+    person.send("Hello").deliver(Failed(KeyProblem(told, "Replace it.")))
+    give_key(person, other.id, place)
+    assert person.window.toasts.texts == [told]
+    give_key(person, profile.id, place)
+    assert person.window.toasts.texts == []
+
+
+@pytest.mark.parametrize("default", ["mistral:large", "Mistral:", "MISTRAL:large", "ID:large"])
+def test_new_chats_are_local_again_when_their_provider_is_removed(
+    person: Person, default: str
+) -> None:
+    profile = person.accounts.profiles.add("Mistral", "mistral")
+    person.settings.set("model.default", default.replace("ID", profile.id))
+    remove(person, profile.id)
+    assert person.settings.values.model.default == ""
+    assert "New chats use the model on this computer again" in person.toasts
+    # Nor does one of the same name, that is added later, become what they begin with.
+    person.accounts.profiles.add("Mistral", "mistral")
+    assert person.send("Hello").request.model is None
+
+
+@pytest.mark.parametrize("default", ["groq:fast", "", "C:\\models\\mistral.gguf", "mistral"])
+def test_removing_a_provider_changes_no_other_default(person: Person, default: str) -> None:
+    person.accounts.profiles.add("Groq", "groq")
+    profile = person.accounts.profiles.add("Mistral", "mistral")
+    person.settings.set("model.default", default)
+    remove(person, profile.id)
+    assert person.settings.values.model.default == default

@@ -103,6 +103,8 @@ class Commands(QObject):
 
         parent = over or self._window
         dialog = ProvidersDialog(self._accounts, self._servers, self._theme, parent)
+        dialog.editor.key_given.connect(self._desk.key_given)
+        dialog.editor.removed.connect(self._desk.provider_removed)
         if profile_id:
             dialog.select(profile_id)
         self._open(dialog)

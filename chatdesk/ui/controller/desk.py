@@ -21,7 +21,7 @@ from chatdesk.errors import ChatdeskError, KeyringError, StoreError
 from chatdesk.library import Library
 from chatdesk.paths import DataDir
 from chatdesk.providers.llama import LlamaEngine, ModelState
-from chatdesk.providers.profiles import Accounts, Profile
+from chatdesk.providers.profiles import Accounts, Profile, provider_of
 from chatdesk.session import Consents, Gatekeeper, Session
 from chatdesk.settings import Settings, SettingsFile
 from chatdesk.store import Store
@@ -138,7 +138,7 @@ class Desk(QObject):
             self, window, theme, data, settings, store, library, accounts, servers
         )
         self._layout = ""
-        self._key_troubles: set[str] = set()  # what is told of keys
+        self._key_troubles: dict[str, str] = {}  # what is told of keys, and the provider's id
         self._ticking = QTimer(self)
         self._ticking.setInterval(TICK_MS)
         self._ticking.timeout.connect(self._tick)
@@ -179,6 +179,22 @@ class Desk(QObject):
             )
         else:
             toasts.show_message(str(error), kind="error")
+
+    def key_given(self, profile: Profile) -> None:
+        """A provider has another key: what was wrong with the old one is no longer so."""
+        for told in [told for told, of in self._key_troubles.items() if of == profile.id]:
+            self._window.toasts.dismiss(told)
+            del self._key_troubles[told]
+
+    def provider_removed(self, profile: Profile) -> None:
+        """New chats begin locally again if they began with it: a provider that is added later
+        under the same name was not chosen for them.
+        """
+        self.key_given(profile)  # nor is anything wrong with its key
+        default = self.settings.values.model.default
+        named = provider_of(default).casefold() in (profile.name.casefold(), profile.id)
+        if named and self.attempt(lambda: self.settings.reset("model.default")):
+            self._window.toasts.show_message("New chats use the model on this computer again")
 
     def flush(self) -> None:
         """Save what is only on the screen: the system is about to end the session."""
@@ -330,7 +346,7 @@ class Desk(QObject):
         from chatdesk.providers.remote.problems import KeyProblem
 
         if isinstance(error, KeyringError | KeyProblem):
-            self._key_troubles.add(error.what)
+            self._key_troubles[error.what] = profile.id
             self._window.toasts.show_message(
                 error.what,
                 "Add or replace the key",

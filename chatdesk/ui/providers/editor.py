@@ -42,13 +42,14 @@ _LEAVING = (
 
 
 class ProviderEditor(QWidget):
-    """saved(Profile), key_deleted and removed(Profile) tell what was done.
+    """saved(Profile), key_given(Profile), key_deleted and removed(Profile) tell what was done.
 
     changed: dirty, new or busy may be another. GUI thread only.
     """
 
     changed = Signal()
     saved = Signal(object)
+    key_given = Signal(object)
     key_deleted = Signal()
     removed = Signal(object)
 
@@ -210,14 +211,16 @@ class ProviderEditor(QWidget):
         new = self.form.new
         self.form.end_saving(profile, in_environment=in_environment(profile))
         # Known without asking the keyring, which is done all the same.
-        if self._given is not None or new:
-            self._places.places[profile.id] = self._given or "none"
-        self._given = None
+        given, self._given = self._given, None
+        if given is not None or new:
+            self._places.places[profile.id] = given or "none"
         self._show_place()
         self.form.key.set_saved()
         self._update()
         then, self._then = self._then, None
         self.saved.emit(profile)
+        if given is not None:
+            self.key_given.emit(profile)
         if then is not None:
             then()
 
