@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from chatdesk.ui.controls import IconButton, hint
 from chatdesk.ui.icons import pixmap
 from chatdesk.ui.message_field import MessageField
-from chatdesk.ui.theme import ICON, RADIUS, S1, S2, S3, S4, SCROLL_BAR, TARGET, Theme
+from chatdesk.ui.theme import ICON, RADIUS, S1, S2, S3, S4, S5, SCROLL_BAR, TARGET, Theme
 
 DRAFT_MS = 300
 SMALL_ICON = 14  # pixels of the mark that says where a message goes
@@ -75,10 +75,11 @@ class Composer(QWidget):
         inside.addWidget(self.destination)
         across = QHBoxLayout(self)
         # Beside the transcript stands its scroll bar: both have their middle in the same place.
-        across.setContentsMargins(S4, S2, S4 + SCROLL_BAR, S4)
+        # So have both their edges, where the window is narrower than the column.
+        across.setContentsMargins(S5, S2, S5 + SCROLL_BAR, S4)
         across.setSpacing(0)
         across.addStretch(1)
-        across.addWidget(self.card, 1_000)
+        across.addWidget(self.card, 100_000)  # so much that not a pixel is left beside it
         across.addStretch(1)
 
         self._pending = QTimer(self)

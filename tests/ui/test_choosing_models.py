@@ -397,7 +397,7 @@ def test_a_remote_conversation_wears_the_mark_everywhere(person: Person) -> None
     person.desk.models.on_state(READY)
     choose(person, provider(person))
     assert window.header.model_button.text() == "open-mixtral"
-    assert "Mistral, leaves this computer, goes to api.mistral.ai" in button_tip(person)
+    assert "Mistral, leaves this computer and goes to api.mistral.ai" in button_tip(person)
     assert window.composer.field.placeholderText() == "Message open-mixtral"
     assert window.composer.destination.isVisible()
     assert window.composer.destination.text == "Sent to api.mistral.ai"

@@ -82,10 +82,10 @@ class Profile:
 
     @property
     def remote_words(self) -> str:
-        """What happens to a message: "leaves this computer, goes to api.mistral.ai"."""
+        """What happens to a message: "leaves this computer and goes to api.mistral.ai"."""
         if self.on_this_computer:
             return f"goes to {self.name}, another program on this computer ({self.place})"
-        return f"leaves this computer, goes to {self.place}"
+        return f"leaves this computer and goes to {self.place}"
 
 
 def checked(profile: Profile) -> Profile:

@@ -144,7 +144,13 @@ class Catalogue(QObject):
             for name in names
         )
         return Shelf(
-            profile.name, profile.remote_words, offers, profile.id, known.asking, known.error
+            profile.name,
+            profile.remote_words,
+            offers,
+            profile.id,
+            known.asking,
+            known.error,
+            profile.on_this_computer,
         )
 
     def _list_of(self, profile: Profile) -> _List:

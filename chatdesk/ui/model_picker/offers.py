@@ -14,6 +14,7 @@ from chatdesk.errors import ChatdeskError
 
 # Of a provider with hundreds of models so many are shown before the person types or asks for all.
 FEW = 12
+LONGEST_TITLE = 20  # characters of a provider's name beside a text
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,8 @@ class Shelf:
     """The models of one place.
 
     provider: the provider's id, "" for this computer. where: what happens to a message there.
-    loading: the list is being asked for. error: why the list is not complete.
+    loading: the list is being asked for. error: why the list is not complete. here: the provider is
+    another program on this computer.
     """
 
     title: str
@@ -45,6 +47,7 @@ class Shelf:
     provider: str = ""
     loading: bool = False
     error: ChatdeskError | None = None
+    here: bool = False
 
     @property
     def remote(self) -> bool:
@@ -57,8 +60,9 @@ class Shelf:
 
 
 # heading: of a shelf. model: one of its models. more: the rest of a long shelf, on request. typed:
-# a model that is in no list, by the name that was typed. loading, error, empty: how the shelf is.
-RowKind = Literal["heading", "model", "more", "typed", "loading", "error", "empty"]
+# a model that is in no list, by the name that was typed, below a title. loading, error, empty: how
+# the shelf is.
+RowKind = Literal["heading", "model", "more", "title", "typed", "loading", "error", "empty"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +158,9 @@ def _state(shelf: Shelf) -> list[Row]:
         asked = f"Asking {shelf.title} for its models" if shelf.remote else "Looking for models"
         return [Row("loading", shelf, asked)]
     if shelf.error is not None:
-        action = "Try again" if shelf.error.retryable else f"Manage {shelf.title}"
+        short = len(shelf.title) <= LONGEST_TITLE
+        manage = f"Manage {shelf.title}" if short else "Manage"
+        action = "Try again" if shelf.error.retryable else manage
         return [Row("error", shelf, shelf.error.what, shelf.error.advice, action=action)]
     if not shelf.offers:
         none = "Its list is empty: type a model's name" if shelf.remote else "No models here yet"
@@ -165,7 +171,7 @@ def _state(shelf: Shelf) -> list[Row]:
 def _typed(shelves: Sequence[Shelf], query: str) -> list[Row]:
     """A row for each provider that could be asked for a model by the name that was typed."""
     typed = query.strip()
-    rows = []
+    rows: list[Row] = []
     for shelf in shelves:
         provider, colon, model = typed.partition(":")
         named = colon and provider.strip().casefold() in (shelf.title.casefold(), shelf.provider)
@@ -178,6 +184,8 @@ def _typed(shelves: Sequence[Shelf], query: str) -> list[Row]:
             continue
         if others and not named:
             continue
+        if not rows:
+            rows.append(Row("title", shelf, "A name that is in no list"))
         text = f"Use “{name}” at {shelf.title}"
         rows.append(Row("typed", shelf, text, shelf.where, shelf.key_of(name)))
     return rows

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QListView, QStyleOptionViewItem
 
 from chatdesk.ui.icons import pixmap
 from chatdesk.ui.listing import Index, RowDelegate
-from chatdesk.ui.model_picker.offers import Row
+from chatdesk.ui.model_picker.offers import Row, Shelf
 from chatdesk.ui.theme import ICON, S1, S2, S3, S4, Theme
 from chatdesk.ui.tooltips import plain
 
@@ -79,7 +79,7 @@ class PickerDelegate(RowDelegate):
         size = super().sizeHint(option, index)
         if not isinstance(row, Row):
             return size
-        if row.kind == "heading":
+        if row.kind in ("heading", "title"):
             height = QFontMetricsF(self.theme.small_font()).height()
             return QSize(0, round(height + S2 + (S3 if index.row() else S1)))
         if row.kind == "error":
@@ -90,7 +90,7 @@ class PickerDelegate(RowDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         row = index.data(ROW_ROLE)
-        if isinstance(row, Row) and row.kind == "heading":
+        if isinstance(row, Row) and row.kind in ("heading", "title"):
             painter.save()
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             self._heading(painter, option, row, QRectF(option.rect).adjusted(S3, 0, -S3, 0))
@@ -107,7 +107,7 @@ class PickerDelegate(RowDelegate):
         tokens = self.theme.tokens
         mark, ink = {
             "more": ("chevron-down", tokens.secondary),
-            "typed": ("cloud", tokens.remote),
+            "typed": (_drawing(row.shelf), tokens.remote),
             "error": ("warning", tokens.warning),
         }.get(row.kind, ("check", tokens.accent) if row.in_use else ("", tokens.secondary))
         if mark:
@@ -163,7 +163,11 @@ class PickerDelegate(RowDelegate):
         bold.setWeight(QFont.Weight.DemiBold)
         height = QFontMetricsF(small).height() + S2
         area.setTop(area.bottom() - height)
-        self._mark(painter, option, area, "cloud" if row.shelf.remote else "lock", ink, MARK)
+        if row.kind == "title":
+            area = self._after(option, area, INDENT)
+            self.draw(painter, option, area, row.text, small, tokens.secondary)
+            return
+        self._mark(painter, option, area, _drawing(row.shelf), ink, MARK)
         area = self._after(option, area, INDENT)
         # A long name leaves room for where its messages go, which matters more.
         title = QRectF(area)
@@ -203,6 +207,13 @@ class PickerDelegate(RowDelegate):
         if self.right_to_left(option):
             return area.adjusted(width, 0, 0, 0)
         return area.adjusted(0, 0, -width, 0)
+
+
+def _drawing(shelf: Shelf) -> str:
+    """The mark of a place: as in the list of the providers."""
+    if not shelf.remote:
+        return "lock"
+    return "computer" if shelf.here else "cloud"
 
 
 def _error_text(row: Row) -> str:

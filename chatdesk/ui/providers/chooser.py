@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QAbstractListModel, QObject, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QAbstractListModel, QEvent, QObject, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QFrame,
@@ -137,7 +137,13 @@ class PresetChooser(QWidget):
         self.list.setCurrentIndex(self.offers.index(0))
 
     def _refresh_theme(self) -> None:
-        self.back_button.setIcon(icon("previous", self._theme))
+        mirrored = self.layoutDirection() == Qt.LayoutDirection.RightToLeft
+        self.back_button.setIcon(icon("next" if mirrored else "previous", self._theme))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.LayoutDirectionChange:
+            self._refresh_theme()
 
 
 class Offers(QAbstractListModel):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize
+from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QFontMetricsF, QPainter
 from PySide6.QtWidgets import QStyleOptionViewItem
 
 from chatdesk.ui.icons import pixmap
 from chatdesk.ui.listing import Index, RowDelegate
-from chatdesk.ui.providers.rows import ROW_ROLE, Row
+from chatdesk.ui.providers.rows import ROW_ROLE, SEPARATOR, Row
 from chatdesk.ui.theme import ICON, S1, S2, S3
+
+LEAST = 4  # characters of an address that still tell something
 
 
 class ProviderDelegate(RowDelegate):
@@ -43,4 +45,15 @@ class ProviderDelegate(RowDelegate):
         text.setHeight(line)
         ink = tokens.warning if row.lacks_key else tokens.secondary
         place = self.mirrored(option, area, text)
-        self.draw(painter, option, place, row.summary, small, ink)
+        summary = shortened(row, QFontMetricsF(small), text.width())
+        self.draw(painter, option, place, summary, small, ink)
+
+
+def shortened(row: Row, metrics: QFontMetricsF, width: float) -> str:
+    """A row's summary in so many pixels: the address gives way to the state of the key."""
+    key = row.key_words
+    if not key or metrics.horizontalAdvance(row.summary) <= width:
+        return row.summary
+    left = width - metrics.horizontalAdvance(SEPARATOR + key)
+    place = metrics.elidedText(row.profile.place, Qt.TextElideMode.ElideRight, left)
+    return place + SEPARATOR + key if len(place) > LEAST else key

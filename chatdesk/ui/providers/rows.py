@@ -12,6 +12,7 @@ from chatdesk.ui.listing import Index
 from chatdesk.ui.providers.key_field import KeyPlace
 
 ROW_ROLE = Qt.ItemDataRole.UserRole + 1
+SEPARATOR = " · "
 
 _KEYS: dict[KeyPlace, str] = {
     "keyring": "key saved",
@@ -38,7 +39,7 @@ class Row:
     @property
     def summary(self) -> str:
         """Where it is and the state of its key, in a line."""
-        return " · ".join(part for part in (self.profile.place, self.key_words) if part)
+        return SEPARATOR.join(part for part in (self.profile.place, self.key_words) if part)
 
     @property
     def key_words(self) -> str:

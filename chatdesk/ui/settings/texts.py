@@ -18,6 +18,7 @@ from chatdesk.settings import Option
 from chatdesk.ui.settings.editor import Editor
 from chatdesk.ui.theme import S2
 
+LINE_MARGIN = 2  # pixels inside a QLineEdit's padding (QLineEditPrivate::horizontalMargin)
 PAUSE_MS = 500  # without typing, before a longer text is taken over
 
 
@@ -55,6 +56,7 @@ class Lines(QPlainTextEdit):
     def __init__(self, lines: int) -> None:
         super().__init__()
         self.setTabChangesFocus(True)
+        self.document().setDocumentMargin(LINE_MARGIN)  # texts of all fields begin at one edge
         self._lines = lines
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 

@@ -16,7 +16,7 @@ HERE = Shelf(
 )
 MISTRAL = Shelf(
     "Mistral",
-    "leaves this computer, goes to api.mistral.ai",
+    "leaves this computer and goes to api.mistral.ai",
     (Offer("m:open-mixtral-8x7b", "open-mixtral-8x7b"), Offer("m:large", "large")),
     "m",
 )
@@ -33,7 +33,7 @@ def test_every_place_has_a_heading_that_says_where_messages_go() -> None:
     headings = [row for row in rows_for(ALL) if row.kind == "heading"]
     assert [(row.text, row.note) for row in headings] == [
         ("On this computer", "nothing leaves it"),
-        ("Mistral", "leaves this computer, goes to api.mistral.ai"),
+        ("Mistral", "leaves this computer and goes to api.mistral.ai"),
         ("Ollama", "goes to Ollama, another program on this computer"),
     ]
     assert not any(row.selectable for row in headings)
@@ -54,6 +54,20 @@ def test_a_name_that_is_in_no_list_can_be_used_at_each_provider() -> None:
         ("Use “open-mistral-7b” at Mistral", "m:open-mistral-7b"),
         ("Use “open-mistral-7b” at Ollama", "o:open-mistral-7b"),
     ]
+
+
+def test_names_that_are_in_no_list_stand_apart_from_the_models_above_them() -> None:
+    rows = rows_for(ALL, "large")
+    assert [row.kind for row in rows][-3:] == ["model", "title", "typed"]
+    assert not rows[-2].selectable
+    assert "title" not in {row.kind for row in rows_for((MISTRAL,), "large")}
+
+
+def test_what_mends_a_list_is_said_shortly_where_the_name_is_long() -> None:
+    refused = ProviderError("It refused the key.")
+    for title, action in (("Mistral", "Manage Mistral"), ("A name that is rather long", "Manage")):
+        (row,) = rows_for((Shelf(title, "leaves", provider="m", error=refused),))[1:]
+        assert row.action == action
 
 
 def test_a_name_with_its_provider_before_it_is_for_that_one_alone() -> None:

@@ -22,7 +22,7 @@ HERE = Shelf(
 )
 MISTRAL = Shelf(
     "Mistral",
-    "leaves this computer, goes to api.mistral.ai",
+    "leaves this computer and goes to api.mistral.ai",
     (Offer("m:open-mixtral", "open-mixtral"), Offer("m:large", "large")),
     "m",
 )

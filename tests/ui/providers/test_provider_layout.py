@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QFontMetricsF, QImage
 from PySide6.QtWidgets import QApplication
 
 from chatdesk.credentials.problems import no_keyring
 from chatdesk.errors import ProviderError
+from chatdesk.providers.profiles import Accounts
 from chatdesk.providers.remote import Check
+from chatdesk.ui.providers.delegate import shortened
+from chatdesk.ui.providers.rows import Row
 from chatdesk.ui.theme import Theme
 
 if TYPE_CHECKING:
@@ -104,3 +108,25 @@ def test_what_comes_up_below_is_scrolled_to(small: Hands, servers: HeldServers) 
     small.click("testConnectionButton")
     servers.test_future.set_result(Check(True, "It answers."))
     small.qtbot.waitUntil(lambda: not small.form.strip.result.visibleRegion().isEmpty())
+
+
+def test_the_state_of_a_key_stays_where_the_address_has_no_room(
+    hands: Hands, accounts: Accounts, qapp: QApplication
+) -> None:
+    row = Row(accounts.profiles.add(LONG, "custom", base_url="https://models.example"), "none")
+    metrics = QFontMetricsF(qapp.font())
+    whole = metrics.horizontalAdvance(row.summary)
+    assert shortened(row, metrics, whole) == "models.example · no key"
+    some = shortened(row, metrics, whole - 20)
+    assert some.startswith("models") and some.endswith("… · no key")
+    assert metrics.horizontalAdvance(some) <= whole - 20
+    assert shortened(row, metrics, metrics.horizontalAdvance("no key")) == "no key"
+
+
+def test_the_way_back_points_back(hands: Hands, qapp: QApplication) -> None:
+    def drawn() -> QImage:
+        return hands.find("presetBackButton").icon().pixmap(18, 18).toImage()
+
+    before = drawn()
+    hands.dialog.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+    assert drawn() == before.flipped(Qt.Orientation.Horizontal)

@@ -416,7 +416,7 @@ def test_a_provider_can_be_shown_from_the_start(
     hands.dialog.select(last.id)
     assert hands.form.heading.text() == "Ollama"
     assert hands.row_texts() == [
-        "Mistral, leaves this computer, goes to api.mistral.ai, no key",
+        "Mistral, leaves this computer and goes to api.mistral.ai, no key",
         "Ollama, goes to Ollama, another program on this computer (localhost:11434)",
     ]
 

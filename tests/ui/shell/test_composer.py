@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 from chatdesk.ui.composer import Composer
 from chatdesk.ui.message_field import MAX_LINES
 from chatdesk.ui.theme import Theme
+from chatdesk.ui.transcript import TranscriptView
 
 # Qt's offscreen platform says what it cannot do; a real one can.
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support", extend=True)
@@ -255,6 +256,21 @@ def test_the_card_keeps_to_the_reading_column(
     composer.resize(400, 100)
     QApplication.processEvents()
     assert composer.card.width() < 400
+
+
+@pytest.mark.parametrize("width", [320, 628, 1600])
+def test_the_card_ends_where_the_messages_above_it_end(
+    qtbot: QtBot, composer: Composer, theme: Theme, width: int
+) -> None:
+    transcript = TranscriptView(theme)
+    qtbot.addWidget(transcript)
+    for widget in (composer, transcript):
+        widget.resize(width, 400)
+        widget.show()
+    QApplication.processEvents()
+    composer.layout().activate()
+    card = composer.card.geometry()
+    assert (card.left(), card.width()) == (transcript.column_left, transcript.content.width)
 
 
 def test_where_a_message_goes_is_shown_and_heard(composer: Composer) -> None:

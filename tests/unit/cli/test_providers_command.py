@@ -34,7 +34,7 @@ def only(cli: CommandLine) -> dict[str, Any]:
 def test_a_preset_needs_no_more_than_its_name(cli: CommandLine) -> None:
     result = cli("providers", "add", "mistral")
     assert (result.code, result.out) == (0, "")
-    assert "leaves this computer, goes to api.mistral.ai" in result.err
+    assert "leaves this computer and goes to api.mistral.ai" in result.err
     assert 'chatdesk keys set "mistral"' in result.err
     shape = only(cli)
     assert shape["id"].startswith("mistral-")

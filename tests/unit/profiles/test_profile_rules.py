@@ -163,7 +163,7 @@ def test_plain_http_to_another_computer_must_be_allowed(url: str) -> None:
     with pytest.raises(UsageError, match="not encrypted"):
         made(base_url=url)
     profile = made(base_url=url, allow_http=True)
-    assert profile.remote_words == f"leaves this computer, goes to {profile.place}"
+    assert profile.remote_words == f"leaves this computer and goes to {profile.place}"
 
 
 # -- headers and the rest -------------------------------------------------------------------------
