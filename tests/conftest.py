@@ -12,6 +12,7 @@ import gc
 import ipaddress
 import logging
 import os
+import re
 import socket
 import sys
 import threading
@@ -38,7 +39,18 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("chatdesk")
 
+# What a person may have set for other programs, and what changes how servers are talked to.
+_FOREIGN = re.compile(
+    r"SSL_CERT_(FILE|DIR)|(ALL|HTTPS?|NO)_PROXY|(OPENAI|MISTRAL|HF|HUGGINGFACE)_\w+|\w+_API_KEY",
+    re.IGNORECASE,
+)
 GRACE_S = 3.0  # a thread that was told to end may need this long on a busy machine
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector not look again and again at what all tests have in common."""
+    gc.collect()
+    gc.freeze()
 
 
 # -- the person's own files ------------------------------------------------------------------------
@@ -63,6 +75,9 @@ def _home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     runtime.mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
     monkeypatch.setenv("CHATDESK_DATA_DIR", str(home / "data"))
+    # Neither their proxy nor their certificates and keys.
+    for name in [name for name in os.environ if _FOREIGN.fullmatch(name)]:
+        monkeypatch.delenv(name)
     # No test may unlock or fill the person's keyring.
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
 

@@ -72,7 +72,8 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             for name, value in profile.headers
             if name.lower() not in _KEPT | taken
         }
-        context = _tls_context()
+        # Over http nobody shows a certificate, and the system's are slow to read.
+        context = _tls_context() if self._origin.scheme == "https" else _trusting_nobody()
         proxy = proxy_for(self._origin)
         self._inner = httpx2.AsyncHTTPTransport(
             verify=context,
@@ -293,6 +294,10 @@ def _tls_context() -> ssl.SSLContext:
                 detail=f"{type(error).__name__}: {error}",
             ) from error
     return context
+
+
+def _trusting_nobody() -> ssl.SSLContext:
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _proxy_tls(proxy: str) -> ssl.SSLContext | None:

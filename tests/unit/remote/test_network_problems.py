@@ -154,7 +154,9 @@ def test_certificates_that_cannot_be_read_are_told(
     person: Person, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
-    assert "SSL_CERT_FILE" in person.say().error.what
+    person.add("Far", "https://localhost:9/v1", KEY)
+    assert "SSL_CERT_FILE" in person.start("Far:model", "Hi").wait().error.what
+    assert person.say().text == "Yes."  # over http there are none to read
 
 
 # -- proxies ---------------------------------------------------------------------------------------
