@@ -57,15 +57,6 @@ HOSTILE = {
 
 LOW = ("DEBUG", "INFO")
 
-# After all that Chatdesk imports of them: which of the libraries' loggers would tell of requests.
-LOGGERS = """
-import logging
-import chatdesk.providers.remote.openai_api, chatdesk.providers.remote.tgi
-for name in ["", *logging.Logger.manager.loggerDict]:
-    if logging.getLogger(name or None).isEnabledFor(logging.INFO):
-        print(name or "root")
-"""
-
 # A notebook in which somebody wants to see all logs.
 PROGRAM = """
 import logging, sys
@@ -130,18 +121,6 @@ def test_neither_logs_nor_the_environment_carry_anything_over(
             *("connection", "content-type", "content-length"),
         }
     assert len(openai.requests) + len(tgi.requests) >= 5
-
-
-def test_importing_the_libraries_turns_no_log_on() -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", LOGGERS],
-        env=os.environ | HOSTILE,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=True,
-    )
-    assert (ended.stdout, ended.stderr) == ("", "")
 
 
 @pytest.mark.parametrize("key", ["sk-clé-0123456789", "\u00ff" * 20])
