@@ -50,6 +50,10 @@ class RealServer:
         return f"{self.root}/v1"
 
     @property
+    def port(self) -> int:
+        return int(self.root.rpartition(":")[2])
+
+    @property
     def log(self) -> str:
         return self.output.read_text(encoding="utf-8", errors="replace")
 
@@ -113,10 +117,10 @@ def llama_cpp_python(folder: Path, *, key: str = KEY) -> Iterator[RealServer]:
 
 
 @contextmanager
-def llama_server(folder: Path, *, key: str = KEY) -> Iterator[RealServer]:
-    """llama.cpp's own HTTP server, which xllamacpp carries."""
+def llama_server(folder: Path, *, key: str = KEY, port: int = 0) -> Iterator[RealServer]:
+    """llama.cpp's own HTTP server, which xllamacpp carries. port: a free one, or where it was."""
     folder.mkdir(parents=True, exist_ok=True)
-    command = [str(_RUNNER), str(model_file()), MODEL, str(CONTEXT), str(SLOTS)]
+    command = [str(_RUNNER), str(model_file()), MODEL, str(CONTEXT), str(SLOTS), str(port)]
     with _running("llama-server", command, folder, key, {"LLAMA_API_KEY": key}) as server:
         yield server
 

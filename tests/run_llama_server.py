@@ -1,7 +1,7 @@
 """Runs llama.cpp's own HTTP server, from the package xllamacpp, until it is killed.
 
-run_llama_server.py MODEL_FILE ALIAS CONTEXT SLOTS, the key in LLAMA_API_KEY. It takes a free port
-of 127.0.0.1 and writes its address.
+run_llama_server.py MODEL_FILE ALIAS CONTEXT SLOTS PORT, the key in LLAMA_API_KEY. It takes this
+port of 127.0.0.1 (0: a free one) and writes its address.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import xllamacpp
 
 
 def main() -> None:
-    path, alias, context, slots = sys.argv[1:]
+    path, alias, context, slots, port = sys.argv[1:]
     params = xllamacpp.CommonParams()
     params.model.path = path
     params.model_alias = {alias}
@@ -25,7 +25,7 @@ def main() -> None:
     params.cpuparams_batch.n_threads = 1
     params.warmup = False
     params.hostnames = ["127.0.0.1"]
-    params.port = 0
+    params.port = int(port)
     key = os.environ.get("LLAMA_API_KEY", "")
     if key:
         params.api_keys = [key]

@@ -187,7 +187,7 @@ class Desk:
         """The showing elements of the accessible tree that match; id matches the last part."""
         return [
             element
-            for element in self.accessible()
+            for element in wait_until(lambda: self._read("showing"), "the accessible tree")
             if "showing" in element["states"]
             and (name is None or element["name"] == name)
             and (role is None or element["role"] == role)
