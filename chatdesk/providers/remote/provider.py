@@ -18,6 +18,7 @@ from chatdesk.providers.remote.backoff import Patience
 from chatdesk.providers.remote.catalog import Catalog
 from chatdesk.providers.remote.check import check
 from chatdesk.providers.remote.clients import Clients
+from chatdesk.providers.remote.key_turns import KeyTurns
 from chatdesk.providers.remote.limits import Limits
 from chatdesk.providers.remote.loop import LoopThread
 from chatdesk.providers.remote.plan import Planner
@@ -58,6 +59,7 @@ class RemoteProvider:
         self._apis: dict[str, Api] = {}
         self._catalog = Catalog()
         self._planner = Planner()
+        self._key_turns = KeyTurns()
         self._clients = Clients(self._limits)
         self._loop.at_end(self._clients.close)
 
@@ -134,7 +136,9 @@ class RemoteProvider:
             return await self._patience.ask(attempt, run.tell, again=lambda: not run.spoke)
 
     async def _models(self, profile: Profile, key: Secret | None) -> tuple[RemoteModel, ...]:
-        async with self._server(profile, key, None) as server:
+        if key is None:
+            key = await self._key_turns.ask(lambda: self._key(profile, None))
+        async with self._clients.use(profile, key) as server:
             return await self._listed(server, self._limits.list_s)
 
     async def _test(self, profile: Profile, key: Secret | None, model: str) -> Check:
