@@ -67,14 +67,21 @@ def list_(context: Context, /, as_json: bool) -> None:
 
 @keys.command("set")
 @click.argument("provider", metavar="PROVIDER")
+@click.argument("more", nargs=-1, metavar=" ", type=click.UNPROCESSED)
 @pass_context
-def set_(context: Context, /, provider: str) -> None:
+def set_(context: Context, /, provider: str, more: tuple[str, ...]) -> None:
     """Keep the key of a provider in the keyring, in place of the one that is there.
 
     It is asked for without being shown; where standard input is no terminal, it is its first line.
     """
     from chatdesk.credentials import Secret
 
+    if more:  # not repeated, as click would do
+        raise click.UsageError(
+            "A key is not given as an argument: other programs can read those, and the shell keeps "
+            "them. Give it when it is asked for. If that was the key, make a new one at the "
+            "provider."
+        )
     profile = context.profiles.find(provider)
     origin = profile.origin
     state = context.keys.check()

@@ -66,10 +66,12 @@ def test_what_is_no_key_is_refused_without_repeating_it(
 
 @pytest.mark.usefixtures("profiles", "vault")
 def test_a_key_is_no_argument(cli: CommandLine) -> None:
-    result = cli("keys", "set", "mistral", KEY)
-    assert result.code == 2
-    result = cli("keys", "set", "mistral", "--key", KEY)
-    assert result.code == 2
+    for given in ([KEY], ["--key", KEY], [f"--key={KEY}"], [KEY, KEY]):
+        result = cli("keys", "set", "mistral", *given)
+        assert result.code == 2
+        assert KEY not in result.out + result.err
+    assert "shell keeps" in cli("keys", "set", "mistral", KEY).err
+    assert "shell keeps" not in cli("keys", "set", "--help").out
 
 
 def test_the_listing_tells_where_keys_are_and_nothing_of_them(
