@@ -175,6 +175,13 @@ def test_escape_sends_nothing_and_staying_has_the_focus(person: Person) -> None:
     assert model_of(person) is None
 
 
+def test_a_conversation_stays_in_chatdesk_where_both_are_on_this_computer(person: Person) -> None:
+    person.send("Hello").finish("Hi")
+    choose(person, provider(person, "Ollama", "http://localhost:11434/v1"))
+    assert asked(person).stay_button.text() == "Stay in Chatdesk"
+    asked(person).reject()
+
+
 def test_what_is_sent_is_told_with_the_system_prompt(person: Person) -> None:
     person.send("Hello").finish("Hi")
     person.desk.session.configure(person.current, "You are a pirate.", {})

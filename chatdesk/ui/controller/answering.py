@@ -263,7 +263,9 @@ class Answering(QObject):
             self._attempt(send)
 
         now = self.answerer
-        if now.profile is None:
+        if now.profile is None and profile.on_this_computer:
+            stay = "Stay in Chatdesk"  # the other program is on this computer, too
+        elif now.profile is None:
             stay = "Stay on this computer"
         elif now.profile.id == profile.id:
             stay = "Do not send it"

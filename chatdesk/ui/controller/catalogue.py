@@ -143,14 +143,17 @@ class Catalogue(QObject):
             Offer(f"{profile.id}:{name}", name, _note(profile, name, listed.get(name, 0)))
             for name in names
         )
+        here = profile.on_this_computer
+        # The name stands before it.
+        program = f"another program on this computer ({profile.place})"
         return Shelf(
             profile.name,
-            profile.remote_words,
+            program if here else profile.remote_words,
             offers,
             profile.id,
             known.asking,
             known.error,
-            profile.on_this_computer,
+            here,
         )
 
     def _list_of(self, profile: Profile) -> _List:

@@ -82,6 +82,7 @@ class PresetChooser(QWidget):
         note.setContentsMargins(0, 0, 0, S3)
         column.addWidget(note)
         theme.changed.connect(self._refresh_theme)
+        self._refresh_theme()
 
     def open(self) -> None:
         """Start anew: nothing is searched for, the first kind is marked."""

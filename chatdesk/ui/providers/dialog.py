@@ -374,6 +374,8 @@ class ProvidersDialog(Dialog):
             editor.stop_waiting()
         elif key == Qt.Key.Key_Escape and on_form and editor.form.strip.running:
             editor.cancel_test()
+        elif key == Qt.Key.Key_Escape and on_form and editor.new and not editor.dirty:
+            self._open_chooser()  # nothing is lost: back to where this kind was chosen
         elif key == Qt.Key.Key_Delete and self.list.hasFocus():
             editor.remove()
         elif key == Qt.Key.Key_F2 and on_form:

@@ -20,6 +20,7 @@ from chatdesk.ui.providers.asking import Asking, Servers
 from chatdesk.ui.providers.form import ProviderForm
 from chatdesk.ui.providers.key_field import KeyPlace, KeyState
 from chatdesk.ui.providers.question import Answer, ask
+from chatdesk.ui.providers.strip import at_hand
 from chatdesk.ui.providers.work import Places, Work
 from chatdesk.ui.theme import Theme
 
@@ -357,8 +358,9 @@ class ProviderEditor(QWidget):
 
     def _list_failed(self, error: ChatdeskError) -> None:
         self.form.model.set_busy(False)
-        self.form.model.field.set_error(str(error))
-        announce(self, str(error), urgent=True)
+        text = at_hand(str(error))
+        self.form.model.field.set_error(text)
+        announce(self, text, urgent=True)
 
 
 def in_environment(profile: Profile) -> bool:

@@ -211,6 +211,7 @@ class KeyField(QWidget):
             return
         self._busy = waiting
         self.entry.setReadOnly(waiting)
+        self.keep_button.setEnabled(not waiting)
         if waiting:
             self.set_trouble("")
             self._patience.start()

@@ -21,7 +21,7 @@ _LINES = {
     "llama-server": "llama.cpp's own server. No key needed, unless it was started with one.",
     "vllm": "A vLLM server. No key needed, unless it was started with one.",
     "tgi": "Hugging Face's server and Inference Endpoints, by their own interface.",
-    "tgi-openai": "The same server, by its OpenAI-compatible interface.",
+    "tgi-openai": "Hugging Face's server, by its OpenAI-compatible interface.",
     "custom": "Any other server that understands OpenAI's interface. You give its address.",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
@@ -13,6 +14,14 @@ from chatdesk.ui.theme import S2, S3, Theme
 
 if TYPE_CHECKING:
     from chatdesk.providers.remote import Check
+
+# How errors name the way to this dialog, for those who meet them elsewhere.
+_WAY_HERE = re.compile(r' in Settings > Providers(?:, or with: chatdesk keys set ".*?"(?=\.))?')
+
+
+def at_hand(text: str) -> str:
+    """An advice without the way to this dialog: the person is here."""
+    return _WAY_HERE.sub("", text)
 
 
 class TestStrip(QWidget):
@@ -98,6 +107,7 @@ class TestStrip(QWidget):
     # -- inner --------------------------------------------------------------------------------
 
     def _tell(self, text: str, detail: str, *, ok: bool) -> None:
+        text = at_hand(text)
         had_focus = self.cancel_button.hasFocus()
         self._show_running("")
         self.result.set_tone("done" if ok else "danger")

@@ -325,6 +325,20 @@ def test_while_the_keyring_asks_the_window_goes_on_and_waiting_can_be_ended(
     hands.vault.unlocked.set()
 
 
+def test_the_old_key_is_not_taken_back_while_the_new_one_is_saved(hands: Hands) -> None:
+    saved(hands, "sk-old")
+    hands.click("replaceKeyButton")
+    hands.type(hands.key.entry, "sk-new")
+    hands.vault.unlocked.clear()
+    hands.click("saveProviderButton")
+    assert not hands.key.keep_button.isEnabled()
+    hands.vault.unlocked.set()
+    hands.wait()
+    assert hands.vault.texts == ["sk-new"]
+    hands.click("replaceKeyButton")
+    assert hands.key.keep_button.isEnabled()
+
+
 def test_escape_ends_the_waiting_and_not_the_dialog(hands: Hands) -> None:
     hands.vault.unlocked.clear()
     hands.begin("mistral", key=KEY)

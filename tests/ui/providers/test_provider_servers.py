@@ -65,6 +65,27 @@ def test_a_success_says_how_many_models_there_are_and_offers_them(
     hands.save()
 
 
+@pytest.mark.parametrize(
+    "advice, shown",
+    [
+        ('Replace it in Settings > Providers, or with: chatdesk keys set "A "b"".', "Replace it."),
+        ("Check it in Settings > Providers. It ends in /v1.", "Check it. It ends in /v1."),
+        ("Start it and try again.", "Start it and try again."),
+    ],
+)
+def test_nobody_is_sent_to_the_dialog_that_is_open(
+    hands: Hands, servers: HeldServers, advice: str, shown: str
+) -> None:
+    hands.begin("mistral", key="sk-typed")
+    hands.click("testConnectionButton")
+    servers.test_future.set_result(Check(False, "It fails.", advice))
+    assert wait_for_result(hands) == f"It fails. {shown}"
+    hands.click("refreshModelsButton")
+    servers.models_future.set_exception(ProviderError("It fails.", advice))
+    error = hands.find("providerModel.error")
+    hands.qtbot.waitUntil(lambda: error.text() == f"It fails. {shown}")
+
+
 def test_a_failure_is_told_as_it_is_with_folded_details(hands: Hands, servers: HeldServers) -> None:
     hands.begin("mistral", key="sk-typed")
     hands.click("testConnectionButton")

@@ -93,6 +93,17 @@ def test_a_search_that_finds_nothing_points_to_the_general_kind(hands: Hands) ->
     assert hands.dialog.empty.isVisible()
 
 
+def test_escape_leads_back_to_the_kinds_while_nothing_was_written(
+    hands: Hands, accounts: Accounts
+) -> None:
+    hands.begin("mistral")
+    hands.qtbot.keyClick(hands.key.entry, Qt.Key.Key_Escape)
+    assert hands.dialog.chooser.isVisible() and hands.dialog.chooser.search.hasFocus()
+    hands.qtbot.keyClick(hands.dialog.chooser.search, Qt.Key.Key_Escape)
+    assert hands.dialog.empty.isVisible()
+    assert accounts.profiles.list() == []
+
+
 def test_the_arrows_lead_from_the_search_into_the_list(hands: Hands) -> None:
     hands.dialog.add()
     chooser = hands.dialog.chooser
