@@ -23,16 +23,18 @@ from chatdesk import diagnostics, paths
 from chatdesk.errors import ChatdeskError
 from chatdesk.library import Library, check_chat, check_fits, fits, inspect, size_text
 from chatdesk.paths import DataDir
+from chatdesk.providers.llama.backend import backend
 from chatdesk.providers.llama.choose import find_local, local_default
+from chatdesk.providers.llama.native import describe
 from chatdesk.providers.profiles import Profiles
 from chatdesk.settings import SettingsFile
 
 _LITTLE_DISK = 500_000_000  # bytes
 _NATIVE_TIMEOUT = 60  # seconds; a cold disk may need many for a library of this size
 _NATIVE = (
-    "from llama_cpp import llama_cpp as l\n"
-    "print('GPU' if l.llama_supports_gpu_offload() else 'CPU')\n"
-    "print(l.llama_print_system_info().decode('utf-8', 'replace'))\n"
+    "from chatdesk.providers.llama.backend import backend\n"
+    "from chatdesk.providers.llama.native import describe\n"
+    "print(describe(backend().lib))\n"
 )
 
 
@@ -156,12 +158,10 @@ def _native_info() -> str | None:
     """What the native library says of itself; None where it does not run.
 
     Asked in another process: a library built for another processor ends the one it is loaded in.
+    The packaged one has a variant for each processor and is asked here.
     """
     if paths.frozen():
-        from llama_cpp import llama_cpp
-
-        kind = "GPU" if llama_cpp.llama_supports_gpu_offload() else "CPU"
-        return f"{kind}\n{llama_cpp.llama_print_system_info().decode('utf-8', 'replace')}"
+        return describe(backend().lib)
     try:
         done = subprocess.run(
             [sys.executable, "-c", _NATIVE],

@@ -13,7 +13,7 @@ import pytest
 
 from chatdesk.errors import ModelLoadError
 from chatdesk.providers.llama import ModelChoice, ModelParameters
-from chatdesk.providers.llama.backend import SPINS
+from chatdesk.providers.llama.native import SPINS
 from chatdesk.providers.llama.model import LlamaModel
 
 LOAD = (
@@ -58,7 +58,7 @@ LOAD_MODEL = """
 import logging, sys
 from pathlib import Path
 from chatdesk.providers.llama import ModelChoice, ModelParameters
-from chatdesk.providers.llama.backend import SPINS
+from chatdesk.providers.llama.native import SPINS
 from chatdesk.providers.llama.model import LlamaModel
 logging.basicConfig(level=logging.DEBUG, format="%(name)s:%(levelname)s:%(message)s")
 parameters = ModelParameters(context_size=64, threads=1, gpu_layers=0)

@@ -12,11 +12,10 @@ import functools
 import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from chatdesk.errors import ModelLoadError
+from chatdesk.providers.llama.native import import_native, load_variants
 
 log = logging.getLogger("chatdesk.llama")
 
@@ -29,8 +28,6 @@ DEBUG_VARIABLE = "CHATDESK_LLAMA_DEBUG"  # "1": its debug lines are wanted too
 _DROPPED = logging.NOTSET
 _CONTINUES = 5
 _KEPT_LINES = 8
-_WAIT_POLICY, _SPIN_COUNT = "OMP_WAIT_POLICY", "GOMP_SPINCOUNT"
-SPINS = "200"
 
 
 class CancelFlag:
@@ -62,9 +59,7 @@ class Backend:
     """The native library. lib is llama_cpp's module of C functions; abort reads a CancelFlag."""
 
     def __init__(self) -> None:
-        with _patient_threads():
-            from llama_cpp import llama_cpp as lib
-
+        lib = import_native()
         self.lib: Any = lib
         self._recent: collections.deque[str] = collections.deque(maxlen=_KEPT_LINES)
         self._level = _DROPPED
@@ -78,6 +73,7 @@ class Backend:
         # Whoever uses us as a library without setting up logging sees nothing on stderr.
         log.addHandler(logging.NullHandler())
         lib.llama_log_set(self._log_callback, ctypes.c_void_p(0))
+        load_variants(lib)
         lib.llama_backend_init()
 
     def forget_problems(self) -> None:
@@ -102,29 +98,6 @@ class Backend:
         if self._level >= logging.INFO:
             self._recent.append(line)
         log.log(self._level, "%s", line)
-
-
-@contextmanager
-def _patient_threads() -> Iterator[None]:
-    """Inside, OpenMP is loaded with threads that wait for each other a moment and then sleep.
-
-    By default they spin. A thread whose core another program uses then keeps the rest spinning for
-    a whole time slice at each of the hundreds of barriers of a token. Threads that sleep at once
-    are slow on an idle machine instead. Measured with SmolLM2, two threads on two cores, tokens/s
-    idle and with one core busy: default 148 and 35 (2 to 14 at worst), sleeping at once 38 and 70,
-    a thousand spins 142 and 34, SPINS 136 and 60.
-
-    GNU's OpenMP reads the variable when it is loaded; it is taken back, so that no program we start
-    inherits it. Whoever set a policy of their own keeps it.
-    """
-    if any(name in os.environ for name in (_WAIT_POLICY, _SPIN_COUNT)):
-        yield
-        return
-    os.environ[_SPIN_COUNT] = SPINS
-    try:
-        yield
-    finally:
-        del os.environ[_SPIN_COUNT]
 
 
 @functools.cache
