@@ -154,6 +154,7 @@ def test_a_model_that_the_server_cannot_load_is_named(
     check = remote.provider.test(profile, model=MISSING).result(60)
     assert not check.ok
     assert MISSING in check.what
+    assert check.advice.startswith("The server lists it, but does not answer with it")
     assert remote.ask(f"House:{MODEL}", QUESTION, max_tokens=2).reason == "length"
 
 

@@ -67,8 +67,10 @@ class NoSuchModel(ServerProblem):
 
     def suggest(self, model: str, known: Iterable[str]) -> None:
         """Name models of the server whose names are near, where there are any."""
-        near = near_names(model, known)
-        if near:
+        names = list(known)
+        if model in names:
+            self.advice = "The server lists it, but does not answer with it: its own log tells why."
+        elif near := near_names(model, names):
             self.advice = f"Its models with a similar name: {', '.join(near)}."
 
 
