@@ -531,7 +531,12 @@ def test_what_is_wrong_with_a_key_can_be_mended_from_where_it_is_told(
     person: Person, error: ProviderError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(person.desk.commands, "show_providers", opened.append)
+
+    def show(profile_id: str, *, key: bool) -> None:
+        assert key
+        opened.append(profile_id)
+
+    monkeypatch.setattr(person.desk.commands, "show_providers", show)
     profile = provider(person)
     choose(person, profile)
     person.send("Hello").deliver(Failed(error))

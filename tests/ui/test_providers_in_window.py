@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QPushButton, QWidget
 
 from chatdesk.chat.events import Failed
+from chatdesk.credentials import Secret
 from chatdesk.providers.remote.problems import KeyProblem
 from chatdesk.ui.providers import ProvidersDialog
 from chatdesk.ui.providers.question import Question
@@ -89,6 +90,22 @@ def give_key(person: Person, profile_id: str, place: str) -> None:
         else:
             editor.form.key.memory_requested.emit()
     providers.close()
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_the_way_from_a_refused_key_ends_at_the_key(person: Person, kept: bool) -> None:
+    profile = person.accounts.profiles.add("Mistral", "mistral")
+    if kept:
+        person.accounts.set_key(profile, Secret("old"))
+    person.desk.answering.choose_remote(f"{profile.id}:model")
+    person.send("Hello").deliver(Failed(KeyProblem("Mistral refused the key.", "Replace it.")))
+    action = person.window.toasts.findChild(QPushButton, "toastAction")
+    assert isinstance(action, QPushButton)
+    action.click()
+    key = dialog(person).editor.form.key
+    wanted = key.replace_button if kept else key.entry
+    person.qtbot.waitUntil(lambda: dialog(person).focusWidget() is wanted)
+    dialog(person).close()
 
 
 @pytest.mark.parametrize("place", ["keyring", "memory"])

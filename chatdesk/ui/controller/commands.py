@@ -97,8 +97,13 @@ class Commands(QObject):
         choosing.serve(picker)
         self._open(picker)
 
-    def show_providers(self, profile_id: str = "", over: QDialog | None = None) -> None:
-        """Open the manager of the providers, at this one; over: the dialog it was asked for in."""
+    def show_providers(
+        self, profile_id: str = "", over: QDialog | None = None, *, key: bool = False
+    ) -> None:
+        """Open the manager of the providers, at this one.
+
+        over: the dialog it was asked for in. key: what is wanted is to give it a key.
+        """
         from chatdesk.ui.providers import ProvidersDialog
 
         parent = over or self._window
@@ -106,7 +111,7 @@ class Commands(QObject):
         dialog.editor.key_given.connect(self._desk.key_given)
         dialog.editor.removed.connect(self._desk.provider_removed)
         if profile_id:
-            dialog.select(profile_id)
+            dialog.select(profile_id, key=key)
         self._open(dialog)
 
     def ask_consent(self, question: Question) -> None:

@@ -350,7 +350,7 @@ class Desk(QObject):
             self._window.toasts.show_message(
                 error.what,
                 "Add or replace the key",
-                lambda: self.commands.show_providers(profile.id),
+                lambda: self.commands.show_providers(profile.id, key=True),
                 "error",
                 undoes=False,
             )

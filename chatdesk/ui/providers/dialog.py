@@ -66,6 +66,7 @@ class ProvidersDialog(Dialog):
         self._unsubscribe: Callable[[], None] | None = None
         self._then: Callable[[], None] | None = None  # what was wanted when something was unsaved
         self._closing = False
+        self._to_key = False
         self._marking = False
         self.rows = ProviderRows(self)
         self.editor = ProviderEditor(accounts, remote, theme)
@@ -158,8 +159,12 @@ class ProvidersDialog(Dialog):
 
     # -- what is shown ------------------------------------------------------------------------
 
-    def select(self, profile_id: str) -> None:
-        """Show a provider; nothing happens where there is none of this id."""
+    def select(self, profile_id: str, *, key: bool = False) -> None:
+        """Show a provider; nothing happens where there is none of this id.
+
+        key: it is its key that is to be given or replaced.
+        """
+        self._to_key = key
         index = self.rows.index_of(profile_id)
         if index.isValid():
             self._pages.setCurrentWidget(self._both)
@@ -230,6 +235,8 @@ class ProvidersDialog(Dialog):
                 shown[profile.id] = "environment"
         self.rows.set_places(shown)
         self.editor.set_places(found)
+        if self.list.hasFocus():  # else the person is somewhere by now
+            self._go_to_key()
 
     def _saved(self, profile: Profile) -> None:
         self._reload()
@@ -421,3 +428,9 @@ class ProvidersDialog(Dialog):
             self.empty.button.setFocus()
         elif self._pages.currentWidget() is self._both and not self.editor.new:
             self.list.setFocus()
+            self._go_to_key()
+
+    def _go_to_key(self) -> None:
+        form = self.editor.form
+        if self._to_key and form.profile is not None and form.takes_key and form.key.take_focus():
+            self._to_key = False

@@ -43,7 +43,8 @@ class KeyState:
         """The state in a line."""
         match self.place:
             case "keyring":
-                return f"Saved in {self.keyring or 'the keyring'}"
+                name = f" ({self.keyring})" if self.keyring else ""
+                return f"Saved in the keyring{name}"
             case "unreachable":
                 return "In the keyring, which cannot be asked now"
             case "memory":
@@ -204,6 +205,13 @@ class KeyField(QWidget):
         self.begin()
         if focused and self.replace_button.isVisibleTo(self):
             self.replace_button.setFocus()
+
+    def take_focus(self) -> bool:
+        """Go to where a key is given or replaced; False while it is not known which it is."""
+        if self._state.place == "unknown" and not self.field.isVisibleTo(self):
+            return False
+        (self.entry if self.field.isVisibleTo(self) else self.replace_button).setFocus()
+        return True
 
     def set_waiting(self, waiting: bool) -> None:
         """The keyring is being asked; it is said when it takes longer than a moment."""

@@ -65,7 +65,7 @@ def test_a_key_goes_to_the_keyring_and_out_of_every_widget(
     caplog.set_level(logging.DEBUG)
     saved(hands)
     assert hands.vault.texts == [KEY]
-    assert hands.key.words.text() == "Saved in Dictionary"
+    assert hands.key.words.text() == "Saved in the keyring (Dictionary)"
     assert hands.key.entry.text() == "" and not hands.key.entry.isVisible()
     assert not any(KEY in text for text in shown(hands.dialog))
     assert KEY not in caplog.text
@@ -202,7 +202,7 @@ def test_going_back_to_the_old_address_keeps_the_key(hands: Hands) -> None:
     hands.type(hands.form.address.line, "https://proxy.example")
     hands.type(hands.form.address.line, "https://API.mistral.ai:443/v2")
     assert not hands.shows("keyForgottenNotice")
-    assert hands.key.words.text() == "Saved in Dictionary"
+    assert hands.key.words.text() == "Saved in the keyring (Dictionary)"
     hands.save()
     assert hands.vault.texts == [KEY]
 
@@ -222,7 +222,7 @@ def test_a_key_given_to_a_server_that_needs_none_can_be_seen_and_removed(
     profile = accounts.profiles.add("Ollama", "ollama")
     accounts.set_key(profile, Secret(KEY))
     hands = opened()
-    assert hands.key.isVisible() and hands.key.words.text() == "Saved in Dictionary"
+    assert hands.key.isVisible() and hands.key.words.text() == "Saved in the keyring (Dictionary)"
 
 
 # -- the environment -------------------------------------------------------------------------------
@@ -358,7 +358,7 @@ def test_an_unlocked_keyring_ends_the_waiting_by_itself(hands: Hands) -> None:
     hands.wait()
     assert hands.vault.texts == [KEY]
     assert not hands.shows("keyringWaiting")
-    assert hands.key.words.text() == "Saved in Dictionary"
+    assert hands.key.words.text() == "Saved in the keyring (Dictionary)"
 
 
 def test_a_keyring_that_cannot_be_asked_is_told_where_a_key_was_given_to_it(
@@ -375,7 +375,7 @@ def test_a_keyring_that_cannot_be_asked_is_told_where_a_key_was_given_to_it(
     hands.vault.failing = None
     hands.click("keyringAgainButton")
     hands.wait()
-    assert hands.key.words.text() == "Saved in Dictionary"
+    assert hands.key.words.text() == "Saved in the keyring (Dictionary)"
 
 
 def test_a_provider_whose_key_cannot_be_deleted_stays_unless_the_key_may(
