@@ -1,0 +1,1 @@
+"""Icons in the formats and sizes that systems ask for, drawn from the one SVG."""
