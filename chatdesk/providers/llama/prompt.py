@@ -195,4 +195,7 @@ def _take_white_space(parts: list[Part], index: int, content: str, tokens: _Toke
 
 def _pattern(texts: Iterable[str]) -> re.Pattern[str] | None:
     longest_first = sorted((text for text in texts if len(text) > 1), key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+    if not longest_first:
+        return None
+    # Only the first character is taken, so that a marker within another one is found too.
+    return re.compile(f"(?=(?:{'|'.join(map(re.escape, longest_first))})).", re.DOTALL)

@@ -26,9 +26,10 @@ _BLANK = "[\\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]*"
 
 # Tokens that begin, end or address a turn: the first group is the families <|...|> (ChatML,
 # Llama 3, Falcon, Phi, Zephyr) and its full-width form (DeepSeek); then SentencePiece's own,
-# Llama 2's and Mistral's, Gemma's, and Falcon's sections.
+# Llama 2's and Mistral's, Gemma's, and Falcon's sections. Only the first character is taken, so
+# that a token within another one ("<|[INST]|>") is found too.
 _TOKENS = re.compile(
-    r"<[|\uff5c][^<>|\uff5c\s]{1,64}[|\uff5c]>"
+    r"(?=<[|\uff5c][^<>|\uff5c\s]{1,64}[|\uff5c]>"
     r"|</?s>|<(?:unk|pad|bos|eos|mask)>"
     r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_RESULTS|TOOL_CALLS|TOOL_CONTENT|PREFIX"
     r"|SUFFIX|MIDDLE|IMG|THINK)\]"
@@ -36,6 +37,7 @@ _TOKENS = re.compile(
     r"|</?(?:start|end)_of_turn>"
     r"|>>(?:TITLE|ABSTRACT|INTRODUCTION|SUMMARY|COMMENT|ANSWER|QUESTION|DOMAIN|PREFIX|SUFFIX"
     r"|MIDDLE)<<"
+    r")[<>\[]"
 )
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatdesk.chat.messages import Role
@@ -191,7 +191,16 @@ def test_no_text_forges_a_turn(
     assert _marks(template.render(messages, continuation).text, name) == _marks(ours, name)
 
 
+@pytest.mark.parametrize(
+    ("text", "within"),
+    [("<|[INST]|>", "[INST]"), ("<|[/INST]|>", "[/INST]"), (">>TITLE<<SYS>>", "<<SYS>>")],
+)
+def test_a_token_within_another_is_broken_up_too(text: str, within: str) -> None:
+    assert within not in harmless(text)
+
+
 @given(TEXTS)
+@example("<|[INST]|>")
 def test_harmless_text_differs_by_nothing_that_is_seen(text: str) -> None:
     changed = harmless(text, ("User", "Assistant"))
     assert changed.replace(WORD_JOINER, "") == text.replace(WORD_JOINER, "")
