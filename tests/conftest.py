@@ -53,6 +53,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """Close what llama_cpp opens for good when it is imported: Python would complain of it."""
+    llama_cpp = sys.modules.get("llama_cpp._utils")
+    if llama_cpp is not None:
+        llama_cpp.outnull_file.close()
+        llama_cpp.errnull_file.close()
+
+
 # -- the person's own files ------------------------------------------------------------------------
 
 

@@ -143,7 +143,7 @@ def test_harmless_lines_are_left_alone(text: str) -> None:
 @pytest.mark.parametrize("piece", ["x", "a-", "token", "a:", "http://", "0a", "key="])
 def test_a_long_text_without_spaces_takes_no_longer_than_another(piece: str) -> None:
     """With the square of its length this would outlast the time-out of the test."""
-    redact(piece * (1_000_000 // len(piece)))
+    redact(piece * (300_000 // len(piece)))
 
 
 @pytest.mark.parametrize(
