@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from hands import PROGRAM
+import remote_hands
+from hands import PROGRAM, Desk
 from keyring_home import KeyringHome
 from real_servers import KEY, MODEL, RealServer
 
@@ -191,3 +192,96 @@ def test_the_command_line_writes_no_key(
         (tmp_path / path.name).mkdir()
         subprocess.run(["cp", "-r", str(path), str(tmp_path / path.name)], check=True)
     assert_nowhere(tmp_path)
+
+
+def windows(desk: Desk) -> list[str]:
+    """What stands on the application's windows."""
+    assert desk.process is not None
+    found = desk.xdotool("search", "--pid", str(desk.process.pid), "--name", "", check=False)
+    return [desk.xdotool("getwindowname", one, check=False) for one in found.split()]
+
+
+def selections(desk: Desk) -> list[bytes]:
+    """What can be pasted: by Ctrl+V and by the middle button."""
+    return [
+        subprocess.run(
+            ["xclip", "-out", "-selection", name],
+            env=desk.environment,
+            capture_output=True,
+            check=False,
+        ).stdout
+        for name in ("clipboard", "primary")
+    ]
+
+
+def test_the_window_writes_no_key(
+    desk: Desk, desk_keyring: KeyringHome, llama_server: RealServer, tmp_path: Path
+) -> None:
+    desk.environment = homed(desk.environment, tmp_path)
+    watched = Watched(desk.environment)
+    desk.chatdesk_plain("providers", "add", "House", "--base-url", llama_server.base_url)
+    remote_hands.use_for_new_chats(desk, "House:")
+    remote_hands.longest_reply(desk, 8)
+    desk.start("--verbose")
+    assert desk.process is not None
+    pid = desk.process.pid
+    resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+    desk.set_clipboard("what the person copied before")
+
+    # A wrong key: it cannot be copied out of its field, it is tested, saved, used, refused.
+    remote_hands.open_providers(desk)
+    remote_hands.wait_for_focus(desk, "providerList")
+    desk.press(id="providerKey")
+    desk.type(KEY_OF_ANOTHER)
+    desk.key("ctrl+a", "ctrl+c", "ctrl+Insert", "ctrl+x", "shift+Delete", "ctrl+a")
+    watched.said["the field"] = json.dumps(desk.accessible())
+    copied = selections(desk)
+    assert copied[0] == b"what the person copied before"
+    assert not [text for text in copied for form in forms(KEY_OF_ANOTHER) if form in text]
+    assert "does not accept the key" in remote_hands.test_connection(desk)
+    desk.key("ctrl+s")
+    remote_hands.said(desk, "Saved.")
+    assert list(desk_keyring.accounts().values()) == [KEY_OF_ANOTHER]
+    remote_hands.leave_providers(desk)
+    remote_hands.send(desk, QUESTION)
+    assert "does not accept the key" in remote_hands.reply(desk, "failed").text
+    watched.said["titles after the wrong key"] = "\n".join(windows(desk))
+
+    # The right one: tested, saved, used.
+    desk.press(name="Add or replace the key")
+    desk.press(id="replaceKeyButton")
+    remote_hands.wait_for_focus(desk, "providerKey")
+    desk.type(KEY)
+    assert "answers" in remote_hands.test_connection(desk)
+    watched.said["the dialog"] = "\n".join(windows(desk)) + json.dumps(desk.accessible())
+    desk.key("ctrl+s")
+    remote_hands.said(desk, "Saved.")
+    assert list(desk_keyring.accounts().values()) == [KEY]
+    remote_hands.leave_providers(desk)
+    desk.press(name="Try again")
+    remote_hands.reply(desk, "complete")
+    (saved,) = desk.conversations()
+    assert saved["title"] == QUESTION
+    for form in ((), ("--json",)):
+        watched.run(str(PROGRAM), "conversations", "show", saved["id"], *form)
+
+    # Everything there is while it runs, and what is left after a crash in the middle of a reply.
+    watched.look_at(pid)
+    watched.said["titles"] = "\n".join(windows(desk))
+    watched.said["pasted"] = repr(selections(desk))
+    assert_nowhere(tmp_path)
+    remote_hands.longest_reply(desk, 0)
+    remote_hands.send(desk, LONG)
+    remote_hands.reply(desk, "being written", count=2, letters=10)
+    desk.process.send_signal(signal.SIGSEGV)
+    assert desk.process.wait(30) == -signal.SIGSEGV
+    desk.start("--verbose")
+    remote_hands.reply(desk, "interrupted", count=2)
+    watched.said["after the crash"] = "\n".join(windows(desk)) + json.dumps(desk.accessible())
+    watched.look_at(desk.process.pid)
+    desk.kill()
+    watched.write_down(tmp_path / "said")
+    assert_nowhere(tmp_path)
+    written = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert [path for path, text in written.items() if b"Segmentation fault" in text]
+    assert not [path for path, text in written.items() if b"Bearer " in text]
