@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Container, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -64,30 +65,58 @@ def pytest_unconfigure() -> None:
 # -- the person's own files ------------------------------------------------------------------------
 
 
+class Homes:
+    """Homes in which nobody has been. One that a test left as it was is given to the next."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._count = 0
+        self._untouched: Path | None = None
+
+    def take(self) -> Path:
+        home, self._untouched = self._untouched, None
+        if home is None:
+            self._count += 1
+            home = self._folder / str(self._count)
+            home.mkdir(mode=0o700)
+            (home / "runtime").mkdir(mode=0o700)
+        return home
+
+    def give_back(self, home: Path) -> None:
+        if list(islice(home.rglob("*"), 2)) == [home / "runtime"]:
+            self._untouched = home
+
+
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Homes:
+    return Homes(tmp_path_factory.mktemp("homes"))
+
+
 @pytest.fixture(autouse=True)
-def _home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _home(_homes: Homes) -> Iterator[None]:
     """Give the test a home and a data directory of its own."""
-    home = tmp_path_factory.mktemp("home")
-    for name in ("HOME", "USERPROFILE"):
-        monkeypatch.setenv(name, str(home))
-    for name, folder in {
-        "XDG_DATA_HOME": ".local/share",
-        "XDG_CONFIG_HOME": ".config",
-        "XDG_CACHE_HOME": ".cache",
-        "XDG_STATE_HOME": ".local/state",
-        "APPDATA": "roaming",
-        "LOCALAPPDATA": "local",
-    }.items():
-        monkeypatch.setenv(name, str(home / folder))
-    runtime = home / "runtime"
-    runtime.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
-    monkeypatch.setenv("CHATDESK_DATA_DIR", str(home / "data"))
-    # Neither their proxy nor their certificates and keys.
-    for name in [name for name in os.environ if _FOREIGN.fullmatch(name)]:
-        monkeypatch.delenv(name)
-    # No test may unlock or fill the person's keyring.
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+    home = _homes.take()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("HOME", "USERPROFILE"):
+            patch.setenv(name, str(home))
+        for name, folder in {
+            "XDG_DATA_HOME": ".local/share",
+            "XDG_CONFIG_HOME": ".config",
+            "XDG_CACHE_HOME": ".cache",
+            "XDG_STATE_HOME": ".local/state",
+            "APPDATA": "roaming",
+            "LOCALAPPDATA": "local",
+        }.items():
+            patch.setenv(name, str(home / folder))
+        patch.setenv("XDG_RUNTIME_DIR", str(home / "runtime"))
+        patch.setenv("CHATDESK_DATA_DIR", str(home / "data"))
+        # Neither their proxy nor their certificates and keys.
+        for name in [name for name in os.environ if _FOREIGN.fullmatch(name)]:
+            patch.delenv(name)
+        # No test may unlock or fill the person's keyring.
+        patch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+        yield
+    _homes.give_back(home)
 
 
 @pytest.fixture
