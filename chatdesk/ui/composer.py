@@ -74,9 +74,6 @@ class Composer(QWidget):
         inside.addLayout(row)
         inside.addWidget(self.destination)
         across = QHBoxLayout(self)
-        # Beside the transcript stands its scroll bar: both have their middle in the same place.
-        # So have both their edges, where the window is narrower than the column.
-        across.setContentsMargins(S5, S2, S5 + SCROLL_BAR, S4)
         across.setSpacing(0)
         across.addStretch(1)
         across.addWidget(self.card, 100_000)  # so much that not a pixel is left beside it
@@ -96,6 +93,7 @@ class Composer(QWidget):
         self.banner.cancelled.connect(self.edit_cancelled)
         theme.changed.connect(self._theme_changed)
         self.setFocusProxy(self.field)
+        self._follow_layout()
         self._theme_changed()
         self.set_model_name("")
         self.set_enter_sends(True)
@@ -189,6 +187,23 @@ class Composer(QWidget):
         return self._editing
 
     # -- inner ----------------------------------------------------------------------------------
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.LayoutDirectionChange:
+            self._follow_layout()
+
+    def _follow_layout(self) -> None:
+        """Keep to the transcript's column: beside that stands its scroll bar, so that both have
+        their middle in the same place, and their edges where there is no room for a whole column.
+        """
+        layout = self.layout()
+        if layout is None:
+            return
+        if self.layoutDirection() == Qt.LayoutDirection.RightToLeft:
+            layout.setContentsMargins(S5 + SCROLL_BAR, S2, S5, S4)
+        else:
+            layout.setContentsMargins(S5, S2, S5 + SCROLL_BAR, S4)
 
     def _put(self, text: str) -> None:
         self.field.set_text(text)
@@ -303,6 +318,7 @@ class _Destination(QWidget):
             self._text, Qt.TextElideMode.ElideRight, room.width()
         )
         flags = side | Qt.AlignmentFlag.AlignAbsolute | Qt.AlignmentFlag.AlignVCenter
+        painter.setLayoutDirection(Qt.LayoutDirection.LayoutDirectionAuto)
         painter.drawText(room, flags, text)
 
 

@@ -284,6 +284,7 @@ class TextButton(Button):
                 right -= width + S2
         painter.setFont(self.theme.chrome_font())
         painter.setPen(text_ink)
+        painter.setLayoutDirection(Qt.LayoutDirection.LayoutDirectionAuto)
         room = QRect(left, 0, max(0, right - left), self.height())
         text = painter.fontMetrics().elidedText(
             self.text(), Qt.TextElideMode.ElideRight, room.width()

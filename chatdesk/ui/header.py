@@ -226,6 +226,7 @@ class _TitleLabel(Button):
         painter.setPen(self.theme.tokens.text)
         side = Qt.AlignmentFlag.AlignRight if rtl else Qt.AlignmentFlag.AlignLeft
         flags = side | Qt.AlignmentFlag.AlignAbsolute | Qt.AlignmentFlag.AlignVCenter
+        painter.setLayoutDirection(Qt.LayoutDirection.LayoutDirectionAuto)
         painter.drawText(self.rect().adjusted(S2, 0, -S2, 0), flags, text)
         if self.ringed:
             ring(painter, area, self.theme.tokens.accent, RADIUS_SMALL)

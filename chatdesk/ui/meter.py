@@ -135,6 +135,7 @@ class ContextMeter(Button):
         lead = S2 + RING_SIZE + S1 + 2
         room = self.rect().adjusted(S2 if rtl else lead, 0, -lead if rtl else -S2, 0)
         side = Qt.AlignmentFlag.AlignRight if rtl else Qt.AlignmentFlag.AlignLeft
+        painter.setLayoutDirection(Qt.LayoutDirection.LeftToRight)  # the mark before the number
         painter.drawText(
             room, side | Qt.AlignmentFlag.AlignAbsolute | Qt.AlignmentFlag.AlignVCenter, self.text()
         )

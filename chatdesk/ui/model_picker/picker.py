@@ -19,7 +19,8 @@ from chatdesk.ui.model_picker.rows import PickerDelegate, PickerRows
 from chatdesk.ui.search_panel import SearchPanel
 from chatdesk.ui.theme import S1, S2, Theme
 
-WIDTH = 500
+WIDTH = 500  # pixels, with an interface font of USUAL_POINTS; more with a larger one
+USUAL_POINTS = 10
 ROWS = 14
 FOR_NEW_KEY = "Ctrl+Return"
 
@@ -140,7 +141,8 @@ class ModelPicker(SearchPanel):
 
     def place(self, room: QSize, height: Callable[[int], int]) -> QRect:
         """Below the model button, ending where it ends, within the window."""
-        width = min(WIDTH, room.width() - S2 * 2)
+        wanted = round(WIDTH * max(1.0, self.theme.chrome_size / USUAL_POINTS))
+        width = min(wanted, room.width() - S2 * 2)
         end = room.width() - S2
         if self._below is not None and (around := self.parentWidget()) is not None:
             mirrored = self.layoutDirection() == Qt.LayoutDirection.RightToLeft

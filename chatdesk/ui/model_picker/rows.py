@@ -126,7 +126,11 @@ class PickerDelegate(RowDelegate):
             flags = side | Qt.AlignmentFlag.AlignAbsolute | Qt.AlignmentFlag.AlignVCenter
             painter.drawText(area, flags | Qt.TextFlag.TextWordWrap, _error_text(row))
             return
+        name_width = QFontMetricsF(font).horizontalAdvance(row.text)
         for text, color in self._ends(row):
+            left = area.width() - QFontMetricsF(small).horizontalAdvance(text) - S3
+            if not row.problem and left < min(name_width, area.width() / 2):
+                continue  # the name says more
             width = self.draw(painter, option, area, text, small, color, end=True) + S3
             area = self._before(option, area, width)
         quiet = row.kind in ("loading", "empty") or row.problem

@@ -144,6 +144,7 @@ class ConversationDelegate(QStyledItemDelegate):
         text = str(index.data(Qt.ItemDataRole.DisplayRole))
         shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room.width())
         # The title's own direction orders its words; all titles begin at the same edge.
+        painter.setLayoutDirection(Qt.LayoutDirection.LayoutDirectionAuto)
         align = _leading(option.direction) | Qt.AlignmentFlag.AlignVCenter
         painter.drawText(room, align | Qt.TextFlag.TextSingleLine, shown)
         if ringed:

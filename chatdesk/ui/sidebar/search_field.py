@@ -84,6 +84,13 @@ class SearchField(QLineEdit):
         lead, trail = ICON + S1 - 2, TARGET - S2
         if self._right_to_left():
             lead, trail = trail, lead
+            # Its text begins beside the mark even where the words run from left to right; else it
+            # would lie under the shortcut.
+            self.setAlignment(
+                Qt.AlignmentFlag.AlignRight
+                | Qt.AlignmentFlag.AlignAbsolute
+                | Qt.AlignmentFlag.AlignVCenter
+            )
         self.setTextMargins(lead, 0, trail, 0)
 
     def _right_to_left(self) -> bool:

@@ -62,6 +62,7 @@ class Status(QLabel):
         painter.setPen(ink)
         room = self.rect().adjusted(S1, 0, -S1, 0)
         room.adjust(0 if rtl else MARK + S1, 0, -(MARK + S1) if rtl else 0, 0)
+        painter.setLayoutDirection(Qt.LayoutDirection.LayoutDirectionAuto)
         side = Qt.AlignmentFlag.AlignRight if rtl else Qt.AlignmentFlag.AlignLeft
         painter.drawText(
             room,

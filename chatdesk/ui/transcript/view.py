@@ -468,6 +468,8 @@ class TranscriptView(QAbstractScrollArea):
         if self._dirty:
             self._place()
         painter = QPainter(self.viewport())
+        # Each line's own direction orders its words, as it does in messages.
+        painter.setLayoutDirection(Qt.LayoutDirection.LayoutDirectionAuto)
         paint(
             painter,
             event.region(),

@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from chatdesk.errors import ProviderError
 from chatdesk.ui.model_picker.offers import Offer, Shelf
-from chatdesk.ui.model_picker.picker import ModelPicker
+from chatdesk.ui.model_picker.picker import USUAL_POINTS, ModelPicker
 from chatdesk.ui.theme import Theme
 
 # Qt's offscreen platform says what it cannot do; a real one can.
@@ -236,3 +236,15 @@ def test_long_names_and_narrow_windows_are_painted(
         QApplication.processEvents()
         assert window.rect().contains(picker.geometry())
         assert not window.grab().isNull()
+
+
+def test_it_is_wider_with_a_larger_font(picker: ModelPicker, qapp: QApplication) -> None:
+    before, font = picker.width(), qapp.font()
+    larger = qapp.font()
+    larger.setPointSizeF(USUAL_POINTS * 1.5)
+    qapp.setFont(larger)
+    try:
+        picker.arrange()
+        assert picker.width() == round(before * 1.5)
+    finally:
+        qapp.setFont(font)

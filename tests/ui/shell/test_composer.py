@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QMimeData, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QInputMethodEvent
 from PySide6.QtWidgets import QApplication, QPlainTextEdit, QPushButton
 from pytestqt.qtbot import QtBot
@@ -258,19 +258,22 @@ def test_the_card_keeps_to_the_reading_column(
     assert composer.card.width() < 400
 
 
+@pytest.mark.parametrize("direction", list(Qt.LayoutDirection)[:2])
 @pytest.mark.parametrize("width", [320, 628, 1600])
 def test_the_card_ends_where_the_messages_above_it_end(
-    qtbot: QtBot, composer: Composer, theme: Theme, width: int
+    qtbot: QtBot, composer: Composer, theme: Theme, width: int, direction: Qt.LayoutDirection
 ) -> None:
     transcript = TranscriptView(theme)
     qtbot.addWidget(transcript)
     for widget in (composer, transcript):
+        widget.setLayoutDirection(direction)
         widget.resize(width, 400)
         widget.show()
     QApplication.processEvents()
     composer.layout().activate()
-    card = composer.card.geometry()
-    assert (card.left(), card.width()) == (transcript.column_left, transcript.content.width)
+    left = composer.card.mapToGlobal(QPoint()).x() - composer.mapToGlobal(QPoint()).x()
+    column = transcript.viewport().x() + transcript.column_left
+    assert (left, composer.card.width()) == (column, transcript.content.width)
 
 
 def test_where_a_message_goes_is_shown_and_heard(composer: Composer) -> None:
