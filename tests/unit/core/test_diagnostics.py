@@ -73,7 +73,7 @@ def test_a_data_directory_made_for_the_log_is_for_its_owner_only(log: Path, data
 
 def test_the_log_rotates_and_stays_bounded(log: Path) -> None:
     for _ in range(60):
-        logging.getLogger("chatdesk").info("%s", "line " * 20_000)
+        logging.getLogger("chatdesk").info("%s", "." * 100_000)
     names = sorted(found.name for found in log.parent.iterdir())
     assert names == [
         "chatdesk.log",
