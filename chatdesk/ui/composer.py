@@ -62,8 +62,7 @@ class Composer(QWidget):
         buttons.addStretch(1)
         buttons.addWidget(self.send_button)
         buttons.addWidget(self.stop_button)
-        row = QHBoxLayout()
-        row.setContentsMargins(S4, S1, S1 + 2, S1)
+        row = self._row = QHBoxLayout()
         row.setSpacing(S2)
         row.addWidget(self.field, 1)
         row.addLayout(buttons)
@@ -202,8 +201,10 @@ class Composer(QWidget):
             return
         if self.layoutDirection() == Qt.LayoutDirection.RightToLeft:
             layout.setContentsMargins(S5 + SCROLL_BAR, S2, S5, S4)
+            self._row.setContentsMargins(S1 + 2, S1, S4, S1)
         else:
             layout.setContentsMargins(S5, S2, S5 + SCROLL_BAR, S4)
+            self._row.setContentsMargins(S4, S1, S1 + 2, S1)
 
     def _put(self, text: str) -> None:
         self.field.set_text(text)

@@ -43,6 +43,8 @@ class ConversationView(QListView):
         self._model = model
         self.rows = ConversationDelegate(theme, self)
         self.setObjectName("conversationList")
+        # The style sheet keeps rows away from the edge where no scroll bar is.
+        self.setProperty("mirrored", self.layoutDirection() == Qt.LayoutDirection.RightToLeft)
         self.setAccessibleName("Conversations")
         self.setItemDelegate(self.rows)
         self.setModel(model)
