@@ -32,6 +32,7 @@ from chatdesk.providers.profiles import Accounts, Profile, Profiles
 from chatdesk.providers.router import Router
 from chatdesk.settings import SettingsFile
 from chatdesk.store import Store, open_store
+from chatdesk.ui import launch
 from chatdesk.ui.bridge import CarriedProvider, ModelWorker, WorkerProvider
 from chatdesk.ui.controller.desk import Desk
 from chatdesk.ui.crash import CrashReporter
@@ -52,6 +53,7 @@ _log = logging.getLogger(__name__)
 
 def make_application(arguments: Sequence[str] = ()) -> QApplication:
     """The QApplication with its name, icon and the settings that must come before any window."""
+    launch.identify()
     application = QApplication(["chatdesk", *arguments])
     application.setApplicationName("Chatdesk")
     application.setApplicationDisplayName("Chatdesk")
@@ -74,11 +76,13 @@ def main(
     files: model files to add and use. on_ready is called once when a person can type. A second
     start with the same data directory hands over to the first and returns 0.
     """
+    token = launch.token()
     application = make_application()
     try:
         data_dir.create()
         instance = SingleInstance(data_dir)
-        if not instance.start(files):
+        if not instance.start(files, token):
+            launch.end_busy_pointer()
             return 0
     except ChatdeskError as error:
         print(f"chatdesk: {error}", file=sys.stderr)
@@ -95,7 +99,9 @@ def main(
     else:
         program = Program(application, data_dir, store)
         crashes.attach(program.window, program.theme, program.close)
-        instance.activated.connect(program.desk.activate)
+        instance.activated.connect(lambda asked: program.desk.activate(asked.files, asked.token))
+        opened = launch.OpenedFiles(application)
+        opened.opened.connect(program.desk.activate)
         return program.run(files, on_ready)
     finally:
         instance.close()

@@ -61,7 +61,7 @@ class Root(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in COMMANDS and _is_file(args[0]):
-            return "window", _load(_WINDOW), args
+            return "window", _load(_WINDOW), ["--", *args]  # a name may begin with "-"
         return super().resolve_command(ctx, args)
 
 
@@ -72,7 +72,8 @@ def _load(place: tuple[str, str]) -> click.Command:
 
 
 def _is_file(argument: str) -> bool:
-    return argument.lower().endswith(".gguf") or os.path.sep in argument
+    separators = (os.path.sep, os.path.altsep or os.path.sep)
+    return argument.lower().endswith(".gguf") or any(part in argument for part in separators)
 
 
 @click.group(

@@ -24,12 +24,14 @@ _LOCAL_DISPLAY = re.compile(r"^(?:unix)?:(\d+)(?:\.\d+)?$")
 @click.pass_context
 @pass_bare_context
 def window(context: Context, ctx: click.Context, /, files: tuple[str, ...]) -> int:
-    """Open the window, with these model files."""
-    for name in files:
-        if not Path(name).is_file():
-            raise NotFound(f"There is no file {name}.", "Check the path.")
-    paths = [str(Path(name).absolute()) for name in files]
+    """Open the window, with these model files (paths or file: addresses)."""
+    paths = [str(Path(_path(name)).absolute()) for name in files]
     reason = why_no_window()
+    # Who double-clicked a file sees no standard error: there the window tells what is wrong.
+    if reason is not None or _in_terminal():
+        for path in paths:
+            if not Path(path).is_file():
+                raise NotFound(f"There is no file {path}.", "Check the path.")
     if reason is None:
         # Nothing made while starting is garbage, and looking for some takes a tenth of the start.
         # The window turns collection on again (ui/housekeeping.py).
@@ -52,6 +54,21 @@ def _chat(ctx: click.Context, model: str | None) -> int:
 
     code = ctx.invoke(chat, model=model, system=None, conversation=None, temporary=False)
     return int(code or 0)
+
+
+def _path(argument: str) -> str:
+    """The file that is meant: file managers may give its address instead of its path."""
+    if not argument.lower().startswith("file:/"):
+        return argument
+    from urllib.parse import unquote_to_bytes, urlsplit
+
+    path = os.fsdecode(unquote_to_bytes(urlsplit(argument).path))
+    return path.removeprefix("/") if sys.platform == "win32" else path
+
+
+def _in_terminal() -> bool:
+    """Whether somebody reads standard error where the command was typed."""
+    return sys.stderr.isatty()
 
 
 def why_no_window() -> str | None:

@@ -5,10 +5,13 @@ with the process that holds it, however that ends, so nothing is ever stale and 
 same moment cannot both win. The lock's holder listens on a local socket; a later start connects,
 sends one line and ends:
 
-    {"v": 1, "raise": true, "files": ["/path/model.gguf"]}    answer: {"v": 1, "ok": true}
+    {"v": 1, "raise": true, "files": ["/path/model.gguf"], "token": "..."}
+    answer: {"v": 1, "ok": true}
 
-Both ends are this program, yet what comes in is treated as hostile: it is bounded in size, time
-and number, only the same user can connect, and no wait happens in the listening process.
+The token (where the desktop gave one) lets the first instance's window come forward. Both ends are
+this program, perhaps of two versions: what one does not know is ignored. What comes in is treated
+as hostile: it is bounded in size, time and number, only the same user can connect, and no wait
+happens in the listening process.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,6 +40,7 @@ log = logging.getLogger(__name__)
 VERSION = 1
 MAX_BYTES = 64 * 1024  # of one message
 MAX_FILES = 64
+MAX_TOKEN = 1024  # characters
 MAX_CLIENTS = 16  # open at once; more are cut off
 CLIENT_MS = 2_000  # a client must have said what it wants by then
 HAND_OVER_SECONDS = 5.0  # how long a second start waits for the first
@@ -44,6 +49,14 @@ _LONGEST_SOCKET_PATH = 80  # of the 104 to 108 bytes there are; Qt needs some fo
 
 class NotAnswering(ChatdeskError):
     """Another process holds the data directory and does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """What another start asks for. files: absolute paths. token: see ui/launch.py, often ""."""
+
+    files: list[str]
+    token: str = ""
 
 
 def server_name(data: DataDir) -> str:
@@ -63,10 +76,10 @@ def server_name(data: DataDir) -> str:
 class SingleInstance(QObject):
     """The first instance's end. GUI thread only; no nested event loop anywhere.
 
-    activated(files): another start asks for the window; files are absolute paths, often none.
+    activated(Handed): another start asks for the window.
     """
 
-    activated = Signal(list)
+    activated = Signal(object)
 
     def __init__(self, data: DataDir, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -80,7 +93,9 @@ class SingleInstance(QObject):
         """Whether this process holds the data directory."""
         return self._lock is not None
 
-    def start(self, files: Sequence[str] = (), seconds: float = HAND_OVER_SECONDS) -> bool:
+    def start(
+        self, files: Sequence[str] = (), token: str = "", seconds: float = HAND_OVER_SECONDS
+    ) -> bool:
         """Become the first instance (True), or hand files over to the one there is (False).
 
         Waits up to `seconds` (before any window is shown) for a first instance that is just
@@ -89,7 +104,8 @@ class SingleInstance(QObject):
         """
         deadline = time.monotonic() + seconds
         while not self.claim():
-            if hand_over(self._data, files, max(0.05, deadline - time.monotonic())):
+            left = max(0.05, deadline - time.monotonic())
+            if hand_over(self._data, Handed(list(files), token), left):
                 return False
             if time.monotonic() >= deadline:
                 raise NotAnswering(
@@ -195,16 +211,16 @@ class SingleInstance(QObject):
             self._answer(socket, line)
 
     def _answer(self, socket: QLocalSocket, line: bytes) -> None:
-        files = parse(line)
-        reply: dict[str, Any] = {"v": VERSION, "ok": files is not None}
+        handed = parse(line)
+        reply: dict[str, Any] = {"v": VERSION, "ok": handed is not None}
         socket.write(json.dumps(reply).encode() + b"\n")
         self._clients.pop(socket)
         socket.readyRead.disconnect(self._read)
         socket.disconnectFromServer()  # after the answer is written
-        if files is None:
+        if handed is None:
             log.warning("A client of the window's socket sent something that is no request.")
         else:
-            self.activated.emit(files)
+            self.activated.emit(handed)
 
     def _drop(self, socket: QLocalSocket) -> None:
         self._clients.pop(socket, None)
@@ -212,8 +228,8 @@ class SingleInstance(QObject):
         socket.deleteLater()
 
 
-def parse(line: bytes) -> list[str] | None:
-    """The files of a request without relative and impossible ones; None where it is no request."""
+def parse(line: bytes) -> Handed | None:
+    """A request, without relative and impossible files; None where it is no request."""
     try:
         message = json.loads(line)
     except (ValueError, RecursionError):
@@ -223,25 +239,38 @@ def parse(line: bytes) -> list[str] | None:
     files = message.get("files", [])
     if message.get("raise") is not True or not isinstance(files, list):
         return None
-    return [
-        file
-        for file in files[:MAX_FILES]
-        if isinstance(file, str) and "\0" not in file and Path(file).is_absolute()
-    ]
+    token = message.get("token")
+    usable = isinstance(token, str) and len(token) <= MAX_TOKEN and token.isprintable()
+    return Handed(
+        [
+            file
+            for file in files[:MAX_FILES]
+            if isinstance(file, str) and "\0" not in file and Path(file).is_absolute()
+        ],
+        str(token) if usable else "",
+    )
 
 
-def hand_over(data: DataDir, files: Sequence[str] = (), seconds: float = HAND_OVER_SECONDS) -> bool:
+def request(handed: Handed) -> bytes:
+    """The line that asks for this, with as many of the files as one message holds.
+
+    Relative paths count from the current directory of this process.
+    """
+    files = [str(Path(file).absolute()) for file in handed.files[:MAX_FILES]]
+    while True:
+        message = {"v": VERSION, "raise": True, "files": files, "token": handed.token[:MAX_TOKEN]}
+        line = json.dumps(message).encode()
+        if len(line) <= MAX_BYTES or not files:
+            return line + b"\n"
+        files.pop()
+
+
+def hand_over(data: DataDir, handed: Handed, seconds: float = HAND_OVER_SECONDS) -> bool:
     """Ask the first instance to show its window and take files; whether it said yes.
 
-    For a process without a window of its own: waits up to `seconds`. Relative paths count from the
-    current directory of this process.
+    For a process without a window of its own: waits up to `seconds`.
     """
     deadline = time.monotonic() + seconds
-    request = {
-        "v": VERSION,
-        "raise": True,
-        "files": [str(Path(file).absolute()) for file in files[:MAX_FILES]],
-    }
 
     def left() -> int:
         return max(1, int((deadline - time.monotonic()) * 1000))
@@ -251,7 +280,7 @@ def hand_over(data: DataDir, files: Sequence[str] = (), seconds: float = HAND_OV
     try:
         if not socket.waitForConnected(left()):
             return False
-        socket.write(json.dumps(request).encode() + b"\n")
+        socket.write(request(handed))
         answer = b""
         while b"\n" not in answer and len(answer) <= MAX_BYTES and time.monotonic() < deadline:
             if not socket.waitForReadyRead(left()):

@@ -36,6 +36,7 @@ from chatdesk.ui.controller.models import Models
 from chatdesk.ui.controller.reading import Reading
 from chatdesk.ui.controller.tasks import Tasks
 from chatdesk.ui.controller.writing import Writing
+from chatdesk.ui.launch import bring_forward
 from chatdesk.ui.main_window import MainWindow
 from chatdesk.ui.theme import Theme
 from chatdesk.ui.transcript import TranscriptView
@@ -201,13 +202,12 @@ class Desk(QObject):
         self.writing.flush()
         self.session.save()
 
-    def activate(self, files: list[str]) -> None:
-        """Another start asks for the window, perhaps with model files to open."""
-        window = self._window
-        window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized)
-        window.show()
-        window.raise_()
-        window.activateWindow()
+    def activate(self, files: list[str], token: str = "") -> None:
+        """Another start asks for the window, perhaps with model files to open.
+
+        token: as in launch.bring_forward().
+        """
+        bring_forward(self._window, token)
         if files:
             self.models.add(files)
 

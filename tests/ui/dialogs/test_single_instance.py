@@ -16,7 +16,15 @@ from pytestqt.qtbot import QtBot
 
 from chatdesk.paths import DataDir
 from chatdesk.ui import single_instance
-from chatdesk.ui.single_instance import NotAnswering, SingleInstance, parse, server_name
+from chatdesk.ui.single_instance import (
+    MAX_BYTES,
+    Handed,
+    NotAnswering,
+    SingleInstance,
+    parse,
+    request,
+    server_name,
+)
 
 
 @pytest.fixture
@@ -52,6 +60,7 @@ class Client:
 
 
 SECOND = """
+import os
 import sys
 from pathlib import Path
 from chatdesk.errors import ChatdeskError
@@ -59,7 +68,7 @@ from chatdesk.paths import DataDir
 from chatdesk.ui.single_instance import SingleInstance
 instance = SingleInstance(DataDir(Path(sys.argv[1])))
 try:
-    sys.exit(7 if instance.start(sys.argv[2:]) else 0)
+    sys.exit(7 if instance.start(sys.argv[2:], os.environ.get('TOKEN', '')) else 0)
 except ChatdeskError as error:
     print(error, file=sys.stderr)
     sys.exit(1)
@@ -83,7 +92,7 @@ def test_a_second_start_hands_its_files_over(
     file = str(tmp_path / "großes Modell.gguf")
     with qtbot.waitSignal(first.activated) as signal:
         assert second_start(qtbot, data, file) == 0
-    assert signal.args == [[file]]
+    assert signal.args == [Handed([file])]
 
 
 def test_a_second_start_without_files_asks_for_the_window(
@@ -91,7 +100,7 @@ def test_a_second_start_without_files_asks_for_the_window(
 ) -> None:
     with qtbot.waitSignal(first.activated) as signal:
         assert second_start(qtbot, data) == 0
-    assert signal.args == [[]]
+    assert signal.args == [Handed([])]
 
 
 def test_relative_files_count_from_where_the_second_start_happened(
@@ -99,7 +108,28 @@ def test_relative_files_count_from_where_the_second_start_happened(
 ) -> None:
     with qtbot.waitSignal(first.activated) as signal:
         assert second_start(qtbot, data, "a.gguf", cwd=tmp_path) == 0
-    assert signal.args == [[str(tmp_path / "a.gguf")]]
+    assert signal.args == [Handed([str(tmp_path / "a.gguf")])]
+
+
+def test_a_second_start_hands_over_its_leave_to_come_forward(
+    first: SingleInstance, data: DataDir, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "kwin-42_TIME7")
+    with qtbot.waitSignal(first.activated) as signal:
+        assert second_start(qtbot, data) == 0
+    assert signal.args == [Handed([], "kwin-42_TIME7")]
+
+
+def test_more_files_than_one_message_holds_are_handed_over_as_far_as_they_fit(
+    first: SingleInstance, data: DataDir, qtbot: QtBot
+) -> None:
+    files = [f"/{'ö' * 250}/{'ü' * 250}/{number}.gguf" for number in range(60)]
+    assert len(json.dumps(files)) > MAX_BYTES
+    with qtbot.waitSignal(first.activated) as signal:
+        assert second_start(qtbot, data, *files) == 0
+    (handed,) = signal.args
+    assert len(handed.files) > 10
+    assert handed.files == files[: len(handed.files)]
 
 
 def test_a_start_after_the_first_ended_is_first(data: DataDir, qtbot: QtBot) -> None:
@@ -141,7 +171,7 @@ def test_a_first_instance_that_hangs_is_named(first: SingleInstance, data: DataD
 def test_a_second_start_beside_a_hanging_one_says_so_and_fails(
     first: SingleInstance, data: DataDir
 ) -> None:
-    code = SECOND.replace("sys.argv[2:])", "seconds=0.3)")
+    code = SECOND.replace("sys.argv[2:], os.environ.get('TOKEN', ''))", "seconds=0.3)")
     ended = subprocess.run(
         [sys.executable, "-c", code, str(data.root)],
         check=False,
@@ -220,6 +250,27 @@ def test_parse_never_fails(line: bytes) -> None:
     parse(line)
 
 
+def test_an_older_start_is_understood_and_understands() -> None:
+    assert parse(b'{"v": 1, "raise": true, "files": ["/a"]}') == Handed(["/a"])
+    message = json.loads(request(Handed(["/a"], "token")))
+    assert (message["v"], message["raise"], message["files"]) == (1, True, ["/a"])
+
+
+@pytest.mark.parametrize("token", [7, None, ["x"], "a\0b", "a\nb", "x" * 2_000])
+def test_a_token_that_is_none_is_left_out(token: object) -> None:
+    line = json.dumps({"v": 1, "raise": True, "token": token}).encode()
+    assert parse(line) == Handed([])
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\0")), max_size=80), st.text())
+def test_every_request_is_one_line_that_is_understood(files: list[str], token: str) -> None:
+    line = request(Handed(files, token))
+    assert line.count(b"\n") == 1 and len(line) <= MAX_BYTES + 1
+    handed = parse(line)
+    assert handed is not None
+    assert handed.files == [str(Path(file).absolute()) for file in files[:64]]
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),
@@ -227,7 +278,8 @@ def test_parse_never_fails(line: bytes) -> None:
     )
 )
 def test_only_absolute_paths_come_through(value: object) -> None:
-    files = parse(json.dumps({"v": 1, "raise": True, "files": [value, "/a b", "c"]}).encode())
-    assert files is not None
+    handed = parse(json.dumps({"v": 1, "raise": True, "files": [value, "/a b", "c"]}).encode())
+    assert handed is not None
+    files = handed.files
     assert all(Path(file).is_absolute() for file in files)
     assert "/a b" in files and "c" not in files

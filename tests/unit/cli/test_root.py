@@ -167,9 +167,55 @@ def test_a_model_file_is_opened_in_the_window(
     assert list(window.opened[0][2]) == [str(tmp_path / "small.GGUF")]
 
 
-def test_a_model_file_that_is_not_there_is_one_line(
-    cli: CommandLine, window: Window, one_line: OneLine
+@pytest.mark.parametrize(
+    "name", ["small model.gguf", "großes Modell.gguf", "-small.gguf", "100%.gguf", "a#b?c.gguf"]
+)
+def test_a_file_is_opened_whatever_its_name(
+    cli: CommandLine, window: Window, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
+    file = tmp_path / name
+    file.write_bytes(b"GGUF")
+    monkeypatch.chdir(tmp_path)
+    for given in (str(file), file.as_uri(), f"./{name}"):
+        assert cli(given).code == 0
+        assert list(window.opened.pop()[2]) == [str(file)]
+    assert cli("--", name).code == 0
+    assert list(window.opened.pop()[2]) == [str(file)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are no text")
+def test_a_file_whose_name_is_no_text_is_opened(
+    cli: CommandLine, window: Window, tmp_path: Path
+) -> None:
+    file = tmp_path / os.fsdecode(b"caf\xe9.gguf")
+    file.write_bytes(b"GGUF")
+    for given in (str(file), file.as_uri()):
+        assert cli(given).code == 0
+        assert list(window.opened.pop()[2]) == [str(file)]
+
+
+def test_several_files_are_opened_together(
+    cli: CommandLine, window: Window, tmp_path: Path
+) -> None:
+    files = [str(tmp_path / name) for name in ("a.gguf", "-b.gguf", "c d.gguf")]
+    for file in files:
+        Path(file).write_bytes(b"GGUF")
+    assert cli(*files).code == 0
+    assert list(window.opened[0][2]) == files
+
+
+def test_what_was_double_clicked_and_is_gone_is_told_by_the_window(
+    cli: CommandLine, window: Window, tmp_path: Path
+) -> None:
+    gone = str(tmp_path / "gone.gguf")
+    assert cli(gone).code == 0
+    assert list(window.opened[0][2]) == [gone]
+
+
+def test_a_model_file_that_is_not_there_is_one_line_in_a_terminal(
+    cli: CommandLine, window: Window, one_line: OneLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatdesk.cli.window._in_terminal", lambda: True)
     result = cli("missing.gguf")
     assert result.code == 1
     assert "missing.gguf" in one_line(result.err)
