@@ -40,7 +40,9 @@ class ProviderDelegate(RowDelegate):
         start = ICON + S3
         text = QRectF(area.x() + start, top, area.width() - start, name)
         place = self.mirrored(option, area, text)
-        self.draw(painter, option, place, row.profile.name, bold, tokens.text)
+        # What tells long names apart is at their end as often as at their beginning.
+        middle = Qt.TextElideMode.ElideMiddle
+        self.draw(painter, option, place, row.profile.name, bold, tokens.text, elide=middle)
         text.moveTop(top + name + S1)
         text.setHeight(line)
         ink = tokens.warning if row.lacks_key else tokens.secondary
@@ -55,5 +57,5 @@ def shortened(row: Row, metrics: QFontMetricsF, width: float) -> str:
     if not key or metrics.horizontalAdvance(row.summary) <= width:
         return row.summary
     left = width - metrics.horizontalAdvance(SEPARATOR + key)
-    place = metrics.elidedText(row.profile.place, Qt.TextElideMode.ElideRight, left)
+    place = metrics.elidedText(row.profile.place, Qt.TextElideMode.ElideMiddle, left)
     return place + SEPARATOR + key if len(place) > LEAST else key

@@ -41,7 +41,10 @@ class Field(QWidget):
         self.editor = editor
         self._help = help
         editor.setObjectName(name)
-        editor.setAccessibleName(title)
+        # What has the focus in a combo box or a spin box is the line within it.
+        self._spoken = (editor, *editor.findChildren(QLineEdit))
+        for widget in self._spoken:
+            widget.setAccessibleName(title)
         self.setFocusProxy(editor)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -84,7 +87,8 @@ class Field(QWidget):
         self._describe()
 
     def _describe(self) -> None:
-        self.editor.setAccessibleDescription(f"{self.error.text()} {self._help}".strip())
+        for widget in self._spoken:
+            widget.setAccessibleDescription(f"{self.error.text()} {self._help}".strip())
 
 
 class SwitchField(QWidget):

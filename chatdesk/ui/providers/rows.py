@@ -69,7 +69,8 @@ class ProviderRows(QAbstractListModel):
         if role == ROW_ROLE:
             return row
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{row.profile.base_url}\n{row.key_words}".strip()
+            lines = (row.profile.name, row.profile.base_url, row.key_words)
+            return "\n".join(line for line in lines if line)
         if role == Qt.ItemDataRole.AccessibleTextRole:
             parts = (row.profile.name, row.profile.remote_words, row.key_words)
             return ", ".join(part for part in parts if part)

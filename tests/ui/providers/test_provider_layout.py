@@ -118,7 +118,7 @@ def test_the_state_of_a_key_stays_where_the_address_has_no_room(
     whole = metrics.horizontalAdvance(row.summary)
     assert shortened(row, metrics, whole) == "models.example · no key"
     some = shortened(row, metrics, whole - 20)
-    assert some.startswith("models") and some.endswith("… · no key")
+    assert some.startswith("mod") and "…" in some and some.endswith("ple · no key")
     assert metrics.horizontalAdvance(some) <= whole - 20
     assert shortened(row, metrics, metrics.horizontalAdvance("no key")) == "no key"
 

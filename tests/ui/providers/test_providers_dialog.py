@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QWidget
 
 from chatdesk.paths import DataDir
@@ -91,6 +92,16 @@ def test_a_search_that_finds_nothing_points_to_the_general_kind(hands: Hands) ->
     assert not hands.dialog.chooser.nothing.isVisible()
     hands.qtbot.keyClick(hands.dialog.chooser.search, Qt.Key.Key_Escape)
     assert hands.dialog.empty.isVisible()
+
+
+def test_whatever_has_the_focus_is_called_something(hands: Hands) -> None:
+    hands.begin("tgi")
+    for widget in hands.dialog.findChildren(QWidget):
+        if widget.isVisibleTo(hands.dialog) and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+            spoken = QAccessible.queryAccessibleInterface(widget)
+            assert spoken.text(QAccessible.Text.Name), widget
+    assert hands.form.model.line.accessibleName() == "Default model"
+    assert "first one" in hands.form.model.line.accessibleDescription()
 
 
 def test_escape_leads_back_to_the_kinds_while_nothing_was_written(
