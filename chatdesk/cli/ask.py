@@ -55,7 +55,7 @@ def ask(
         )
         if chosen.remote is not None:  # it was named, or is the default for what is new
             talk.consents.give(conversation.id, chosen.remote.profile.origin)
-        reply = talk.follow(talk.session.send(conversation.id, text))
+        reply = talk.follow(lambda: talk.session.send(conversation.id, text))
     return _finish(reply, as_json)
 
 

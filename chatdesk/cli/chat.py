@@ -253,14 +253,19 @@ class TerminalChat:
         remote = self.remote()
         if remote is not None and not agreed(self, remote):
             return False
-        self.show(begin())
+        self.show(begin)
         return True
 
-    def show(self, reply: Message) -> None:
-        """Wait for a reply and show it, then how it went."""
-        if reply.content:  # a continued one
-            print_text(reply.content, end="")
-        ended = self.talk.follow(reply)
+    def show(self, begin: Callable[[], Message]) -> None:
+        """Begin a reply, wait for it and show it, then how it went."""
+
+        def begun() -> Message:
+            reply = begin()
+            if reply.content:  # a continued one
+                print_text(reply.content, end="")
+            return reply
+
+        ended = self.talk.follow(begun)
         self._seen = self.talk.store.data_version()
         if ended.content and not ended.content.endswith("\n"):
             print_text("")

@@ -93,17 +93,24 @@ class Conversing:
     consents: Consents
     load: Callable[[str | None], None]  # begin to load a model, to be ready sooner
 
-    def follow(self, reply: Message) -> Message:
-        """Wait for a reply, showing it; Ctrl+C stops it. Returns it as it ended."""
-        conversation_id = reply.conversation_id
-        with interrupts(self.carrier, lambda: self._stop(conversation_id)):
-            while self.session.streaming(conversation_id) is not None:
+    def follow(self, begin: Callable[[], Message]) -> Message:
+        """Begin a reply and wait for it, showing it; Ctrl+C stops it, from its very beginning.
+
+        Returns it as it ended. Raises what begin raises.
+        """
+        following: list[str] = []  # a press that is carried later must not stop the next reply
+        with interrupts(self.carrier, lambda: self._stop(following)):
+            reply = begin()
+            following.append(reply.conversation_id)
+            while self.session.streaming(reply.conversation_id) is not None:
                 self.carrier.carry(STEP_S)
                 self.session.tick()
-        return self.session.tree(conversation_id).get(reply.id)
+            following.clear()
+        return self.session.tree(reply.conversation_id).get(reply.id)
 
-    def _stop(self, conversation_id: str) -> None:
-        self.session.stop(conversation_id)
+    def _stop(self, following: list[str]) -> None:
+        for conversation_id in following:
+            self.session.stop(conversation_id)
 
 
 @contextmanager

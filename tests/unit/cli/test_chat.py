@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chatdesk.chat.provider import Request
+from chatdesk.chat.provider import Request, Run
+from chatdesk.cli.carrier import Carrier
 from chatdesk.errors import ProviderError
 from chatdesk.providers.scripted import Line
 
@@ -108,6 +109,11 @@ def pressing_ctrl_c(request: Request) -> Iterator[Line]:
         yield "ending "
 
 
+def endless(request: Request) -> Iterator[Line]:
+    while True:
+        yield "ending "
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to oneself")
 def test_ctrl_c_stops_the_reply_and_the_chat_goes_on(cli: CommandLine) -> None:
     cli.says(pressing_ctrl_c, ["Next"])
@@ -118,6 +124,28 @@ def test_ctrl_c_stops_the_reply_and_the_chat_goes_on(cli: CommandLine) -> None:
     replies = [m for m in cli.only()["messages"] if m["role"] == "assistant"]
     assert [m["status"] for m in replies] == ["stopped", "complete"]
     assert replies[0]["content"].startswith("Never ")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to oneself")
+@pytest.mark.parametrize("command", ["chat", "ask"])
+def test_ctrl_c_while_a_reply_begins_stops_it_too(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    begin = Carrier.start
+
+    def pressed(*given: Any) -> Run:
+        os.kill(os.getpid(), signal.SIGINT)
+        monkeypatch.setattr(Carrier, "start", begin)  # only for the first reply
+        return begin(*given)
+
+    monkeypatch.setattr(Carrier, "start", pressed)
+    cli.says(endless, ["Next"])
+    if command == "chat":
+        assert cli("chat", stdin="First\nSecond\n").out.endswith("Next\n")
+    else:
+        assert cli("ask", "First", "--save").code == 130
+    statuses = [m["status"] for m in cli.only()["messages"] if m["role"] == "assistant"]
+    assert statuses == ["stopped", "complete"][: len(statuses)]
 
 
 # -- commands -------------------------------------------------------------------------------------

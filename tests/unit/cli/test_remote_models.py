@@ -148,19 +148,22 @@ class Endless:
         self.base_url = f"http://127.0.0.1:{self.listener.getsockname()[1]}/v1"
         self.gone = threading.Event()
         self.closing = False
-        self.thread = threading.Thread(target=self._serve)
+        self.thread = threading.Thread(target=self._serve, daemon=True)
         self.thread.start()
 
     def _serve(self) -> None:
-        self.listener.settimeout(30)
         chunk = b'data: {"choices":[{"index":0,"delta":{"content":"more "}}]}\n\n'
         while not self.gone.is_set():
             connection, _ = self.listener.accept()
             if self.closing:
                 connection.close()
                 return
+            # No time-out: on a busy machine it may be long until the client comes. It goes, at the
+            # latest, with the command.
             with connection, suppress(OSError):
                 head = connection.recv(65536)
+                if not head:
+                    continue  # it has thought better of it
                 if head.startswith(b"GET"):
                     body = b'{"object":"list","data":[]}'
                     connection.sendall(
@@ -174,7 +177,6 @@ class Endless:
                 )
                 connection.sendall(chunk)
                 os.kill(os.getpid(), signal.SIGINT)
-                connection.settimeout(30)
                 with suppress(ConnectionError):  # what was not read makes the end a reset
                     while connection.recv(65536):
                         pass
