@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "providers": ("chatdesk.cli.providers", "providers"),
     "settings": ("chatdesk.cli.settings", "settings"),
     "doctor": ("chatdesk.cli.doctor", "doctor"),
+    "licences": ("chatdesk.cli.licences", "licences"),
 }
 _WINDOW = ("chatdesk.cli.window", "window")
 

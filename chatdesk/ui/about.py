@@ -1,4 +1,8 @@
-"""The about dialog: version, privacy, where data lives, and whose work Chatdesk stands on."""
+"""The about dialog: version, privacy, where data lives, and whose work Chatdesk stands on.
+
+Chatdesk asks nobody whether there is a newer version: "Check for updates" leads the person's
+browser to the page that tells.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,17 @@ from importlib import metadata
 
 from PySide6.QtCore import QSize, Qt, QUrl, qVersion
 from PySide6.QtGui import QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
-from chatdesk import __version__
+from chatdesk import __version__, colophon
 from chatdesk.paths import DataDir
 from chatdesk.ui.dialog import Dialog, label, wrapped
 from chatdesk.ui.icons import application_icon, pixmap
@@ -20,9 +32,7 @@ PRIVACY = (
     "provider on."
 )
 LICENCES = (
-    "Chatdesk is free software under the MIT licence. Its window is made with Qt and PySide6, used "
-    "under the GNU Lesser General Public License, version 3: you may exchange these libraries for "
-    "your own versions of them. Their source code is at code.qt.io. Replies are computed by "
+    f"Chatdesk is free software under the MIT licence. {colophon.LGPL} Replies are computed by "
     "llama.cpp (MIT). Conversations are kept by SQLite (public domain)."
 )
 _PACKAGES = ("PySide6-Essentials", "llama-cpp-python", "apsw-sqlite3mc")
@@ -32,13 +42,20 @@ class AboutDialog(Dialog):
     """GUI thread only; open with open()."""
 
     def __init__(self, theme: Theme, data: DataDir, parent: QWidget | None = None) -> None:
-        super().__init__("About Chatdesk", theme, parent, QSize(520, 372))
+        super().__init__("About Chatdesk", theme, parent, QSize(540, 384))
         self.setObjectName("aboutDialog")
         self._data = data
-        column = QVBoxLayout()
+        # Large text on a small screen is more than fits.
+        area = QScrollArea(self)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setAccessibleName("About Chatdesk")
+        content = QWidget()
+        area.setWidget(content)
+        column = QVBoxLayout(content)
         column.setContentsMargins(S5, S5, S5, S4)
         column.setSpacing(S4)
-        self.body.addLayout(column)
+        self.body.addWidget(area, 1)
 
         head = QHBoxLayout()
         head.setSpacing(S4)
@@ -50,7 +67,11 @@ class AboutDialog(Dialog):
         names.setSpacing(S1)
         names.addStretch(1)
         names.addWidget(label("Chatdesk", "title", self))
-        names.addWidget(label(f"Version {__version__}", "secondary", self))
+        if summary := colophon.summary():
+            names.addWidget(wrapped(summary, self))
+        version = label(f"Version {__version__}", "secondary", self)
+        version.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        names.addWidget(version)
         names.addStretch(1)
         head.addLayout(names, 1)
         column.addLayout(head)
@@ -78,16 +99,32 @@ class AboutDialog(Dialog):
         column.addWidget(wrapped(LICENCES, self, "small"))
         column.addStretch(1)
 
-        self.copy_button = QPushButton("Copy versions", self)
-        self.copy_button.setObjectName("copyVersionsButton")
-        self.copy_button.setProperty("kind", "quiet")
-        self.copy_button.setAutoDefault(False)
-        self.copy_button.setToolTip("Copy what a report of a problem should say")
+        self.copy_button = self._button(
+            "copyVersionsButton", "Copy versions", "Copy what a report of a problem should say"
+        )
         self.copy_button.clicked.connect(self._copy)
-        self.buttons.addWidget(self.copy_button)
+        self.licences_button = self._button(
+            "licencesButton", "Licences", "Whose work Chatdesk is made with"
+        )
+        self.licences_button.clicked.connect(self._show_licences)
         self.buttons.addStretch(1)
+        self._releases = colophon.page("Releases")
+        if self._releases is not None:
+            self.updates_button = self._button(
+                "updatesButton", "Check for updates", f"Open {self._releases} in the browser"
+            )
+            self.updates_button.clicked.connect(self._open_releases)
         self.add_close().setFocus()
         self.refresh_theme()
+
+    def _button(self, name: str, text: str, tip: str) -> QPushButton:
+        button = QPushButton(text, self)
+        button.setObjectName(name)
+        button.setProperty("kind", "quiet")
+        button.setAutoDefault(False)
+        button.setToolTip(tip)
+        self.buttons.addWidget(button)
+        return button
 
     def _line(self, icon_name: str, text: QWidget) -> QHBoxLayout:
         line = QHBoxLayout()
@@ -104,6 +141,16 @@ class AboutDialog(Dialog):
 
     def _open_data(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._data.root)))
+
+    def _open_releases(self) -> None:
+        QDesktopServices.openUrl(QUrl(self._releases or ""))
+
+    def _show_licences(self) -> None:
+        from chatdesk.ui.licences import LicencesDialog
+
+        dialog = LicencesDialog(self.theme, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
 
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(versions())

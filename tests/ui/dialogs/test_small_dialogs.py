@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QLineEdit, QMainWindow, QWidget
+from PySide6.QtWidgets import QLineEdit, QMainWindow, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from chatdesk import __version__
 from chatdesk.paths import DataDir
 from chatdesk.ui.about import PRIVACY, AboutDialog
 from chatdesk.ui.actions import ACTIONS, Action, Actions
+from chatdesk.ui.licences import LicencesDialog
 from chatdesk.ui.palette import Palette, rank
 from chatdesk.ui.shortcuts import Keys, ShortcutsDialog, caps
 from chatdesk.ui.theme import Theme
@@ -114,6 +115,72 @@ def test_versions_can_be_copied(theme: Theme, qtbot: QtBot, tmp_path: Path) -> N
     text = QGuiApplication.clipboard().text()
     assert f"Chatdesk {__version__}" in text and "Qt 6" in text
     assert str(tmp_path) not in text
+
+
+def page(monkeypatch: pytest.MonkeyPatch, address: str | None) -> list[str]:
+    """Let the record tell this address; returns what is opened."""
+    opened: list[str] = []
+    monkeypatch.setattr("chatdesk.colophon.page", lambda label: address)
+    monkeypatch.setattr(
+        "chatdesk.ui.about.QDesktopServices.openUrl", lambda url: opened.append(url.toString())
+    )
+    return opened
+
+
+def test_updates_are_a_page_that_the_person_opens(
+    theme: Theme, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = page(monkeypatch, "https://chatdesk.example/releases")
+    dialog = AboutDialog(theme, DataDir(tmp_path))
+    qtbot.addWidget(dialog)
+    assert opened == []
+    dialog.updates_button.setFocus()
+    qtbot.keyClick(dialog.updates_button, Qt.Key.Key_Return)
+    assert opened == ["https://chatdesk.example/releases"]
+    assert "chatdesk.example/releases" in dialog.updates_button.toolTip()
+
+
+def test_without_a_releases_page_there_is_no_button_for_it(
+    theme: Theme, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page(monkeypatch, None)
+    dialog = AboutDialog(theme, DataDir(tmp_path))
+    qtbot.addWidget(dialog)
+    assert dialog.findChild(QPushButton, "updatesButton") is None
+
+
+def test_the_licences_are_read_in_a_dialog_of_their_own(
+    theme: Theme, qtbot: QtBot, tmp_path: Path
+) -> None:
+    dialog = AboutDialog(theme, DataDir(tmp_path))
+    qtbot.addWidget(dialog)
+    dialog.show()
+    dialog.licences_button.click()
+    licences = dialog.findChild(LicencesDialog)
+    assert licences is not None and licences.isVisible()
+    assert "Lesser General Public License" in licences.text.toPlainText()
+    assert "PySide6" in licences.text.toPlainText()
+    licences.copy_button.click()
+    assert QGuiApplication.clipboard().text() == licences.text.toPlainText()
+    qtbot.keyClick(licences, Qt.Key.Key_Escape)
+    assert not licences.isVisible() and dialog.isVisible()
+
+
+def test_packaged_the_licences_folder_can_be_opened(
+    theme: Theme, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("chatdesk.colophon.licence_folder", lambda: str(tmp_path))
+    monkeypatch.setattr(
+        "chatdesk.ui.licences.QDesktopServices.openUrl",
+        lambda url: opened.append(url.toLocalFile()),
+    )
+    dialog = LicencesDialog(theme)
+    qtbot.addWidget(dialog)
+    button = dialog.findChild(QPushButton, "openLicencesButton")
+    assert button is not None
+    button.click()
+    assert opened == [str(tmp_path)]
 
 
 # -- palette ---------------------------------------------------------------------------------------

@@ -76,6 +76,19 @@ def test_version_and_help_need_no_data_directory(cli: CommandLine, data_path: Pa
     assert not data_path.exists()
 
 
+def test_the_licences_are_printed_and_need_no_data_directory(
+    cli: CommandLine, data_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Lesser General Public License" in cli("licences").out
+    monkeypatch.setattr("chatdesk.paths.resource", lambda name: tmp_path / name)
+    (tmp_path / "licences").mkdir()
+    (tmp_path / "licences" / "THIRD-PARTY.txt").write_text("Qt: LGPL\n", encoding="utf-8")
+    result = cli("licences")
+    assert (result.code, result.out) == (0, "Qt: LGPL\n")
+    assert str(tmp_path / "licences") in result.err
+    assert not data_path.exists()
+
+
 @pytest.mark.parametrize(
     "arguments", [("frobnicate",), ("--frobnicate",), ("conversations",), ("settings", "get")]
 )
