@@ -74,6 +74,15 @@ class RealServer:
         """Wait until the server saw that its client went away, behind `after` characters."""
         self.wait_for("Disconnected from client|stop: cancel task", after=after)
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let it stand still, its connections open, as long as the block."""
+        os.killpg(self.process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(self.process.pid, signal.SIGCONT)
+
     def kill(self) -> None:
         """SIGKILL, as when its computer goes off; its connections are reset."""
         with suppress(ProcessLookupError):

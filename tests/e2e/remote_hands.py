@@ -66,6 +66,19 @@ def open_conversation(desk: Desk, title: str) -> None:
     wait_until(lambda: desk.find(id="titleButton", name=f"{title}, rename"), title)
 
 
+def being_written(desk: Desk) -> int:
+    """How many replies are being written at this moment, as the database has it."""
+    import apsw
+
+    path = str(desk.data / "chats.db")
+    database = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
+    try:
+        found = database.execute("SELECT count(*) FROM messages WHERE status = 'streaming'")
+        return int(found.fetchall()[0][0])
+    finally:
+        database.close()
+
+
 def longest_reply(desk: Desk, tokens: int) -> None:
     """How long replies may become from now on; 0: as long as they like."""
     desk.chatdesk_plain("settings", "set", "sampling.max_tokens", str(tokens))

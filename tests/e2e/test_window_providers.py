@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import remote_hands as hands
@@ -225,17 +226,19 @@ def test_two_servers_and_this_computer_answer_at_the_same_time(
         desk.chatdesk_plain("ask", name, "--save", "--model", f"{name}:{MODEL}")
     desk.chatdesk_plain("ask", "Here", "--save")
     conversations = {c["title"]: str(c["id"]) for c in desk.conversations()}
-    hands.longest_reply(desk, 140)
+    hands.longest_reply(desk, 60)
     desk.start()
-    for name in conversations:
-        hands.open_conversation(desk, name)
+    with ExitStack() as stack:
+        for name, server in servers.items():
+            hands.open_conversation(desk, name)
+            before = len(server.log)
+            hands.send(desk, LONG)
+            server.wait_for_request(after=before)
+            stack.enter_context(server.paused())  # else it might be done before the last is asked
+        hands.open_conversation(desk, "Here")
         hands.send(desk, LONG)
-
-    def states() -> set[str]:
-        return {str(desk.messages(one)[-1]["status"]) for one in conversations.values()}
-
-    wait_until(lambda: states() == {"streaming"}, "three replies at the same time")
-    wait_until(lambda: "streaming" not in states(), "their ends")
+        wait_until(lambda: hands.being_written(desk) == 3, "three replies", every=0.02)
+    wait_until(lambda: hands.being_written(desk) == 0, "their ends")
     for name, one in conversations.items():
         first, _, question, answer = desk.messages(one)
         assert (first["content"], question["content"]) == (name, LONG)
