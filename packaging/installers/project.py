@@ -9,13 +9,11 @@ import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGING = ROOT / "packaging"
 RESOURCES = ROOT / "resources"
-
-# The name that desktops know the application by: .desktop file, icon, MIME type, AppStream id.
-APPLICATION_ID = "org.chatdesk.Chatdesk"
 
 
 class BuildError(Exception):
@@ -41,6 +39,12 @@ class Project:
     def title(self) -> str:
         """The name as people read it."""
         return self.name.capitalize()
+
+    @property
+    def application_id(self) -> str:
+        """The id in AppStream and on macOS: the homepage's host in reverse, then the title."""
+        host = urlsplit(self.homepage).hostname or ""
+        return ".".join([*reversed(host.split(".")), self.title])
 
 
 def read_project(pyproject: Path = ROOT / "pyproject.toml") -> Project:
