@@ -58,6 +58,16 @@ class Smoke:
         assert report["ok"], report
         return f"{len(report['checks'])} checks"
 
+    def modules(self) -> str:
+        report = self.parsed("doctor", "--modules")
+        assert report["ok"], report
+        return ", ".join(check["text"] for check in report["checks"])
+
+    def licences(self) -> str:
+        notice = self.run("licences")
+        assert "Lesser General Public License" in notice, notice
+        return f"{len(notice.splitlines())} lines"
+
     def ask(self) -> str:
         question = "Name the planets of the solar system"
         reply = self.parsed("ask", question, "--save", "--max-tokens", "32", "--temperature", "0")
@@ -97,6 +107,8 @@ def main() -> int:
         steps: tuple[Callable[[], str], ...] = (
             smoke.version,
             smoke.doctor,
+            smoke.modules,
+            smoke.licences,
             smoke.ask,
             smoke.saved,
             smoke.chat,

@@ -19,9 +19,14 @@ from chatdesk.errors import ChatdeskError, ProviderError
 
 @click.command(short_help="Check that everything works.")
 @click.option("--no-model", is_flag=True, help="Do not load the model and let it answer.")
+@click.option(
+    "--modules",
+    is_flag=True,
+    help="Check instead that no part of the program is missing: loads all of them.",
+)
 @as_json_option
 @pass_context
-def doctor(context: Context, /, no_model: bool, as_json: bool) -> int:
+def doctor(context: Context, /, no_model: bool, modules: bool, as_json: bool) -> int:
     """Check the installation, the data directory, the settings and the model.
 
     Changes no conversation and no setting. Exit code 1 where something does not work.
@@ -29,7 +34,7 @@ def doctor(context: Context, /, no_model: bool, as_json: bool) -> int:
     from chatdesk.diagnostics import redact
 
     found: list[Check] = []
-    for check in _all(context, no_model):
+    for check in _modules() if modules else _all(context, no_model):
         check = Check(check.name, check.ok, redact(check.text), redact(check.advice))
         found.append(check)
         if not as_json:
@@ -40,6 +45,12 @@ def doctor(context: Context, /, no_model: bool, as_json: bool) -> int:
         shapes = [check.to_dict() for check in found]
         print_json({"version": __version__, "ok": ok, "checks": shapes})
     return 0 if ok else 1
+
+
+def _modules() -> list[Check]:
+    from chatdesk.modules import module_checks
+
+    return module_checks()
 
 
 def _all(context: Context, no_model: bool) -> Iterator[Check]:

@@ -86,7 +86,7 @@ def system_vault() -> Vault:
     Raises NoKeyring where there is none, UnsafeKeyring where another was chosen on purpose.
     """
     chosen = _chosen()
-    names = _OF_SYSTEM.get(sys.platform, _OF_OTHERS) if chosen is None else (chosen,)
+    names = backends() if chosen is None else (chosen,)
     found: list[tuple[float, SystemVault]] = []
     why = ""
     for name in names:
@@ -98,6 +98,11 @@ def system_vault() -> Vault:
     if not found:
         raise no_keyring(why)
     return max(found, key=lambda pair: pair[0])[1]
+
+
+def backends() -> tuple[str, ...]:
+    """The classes of keyring's backends that may be used on this system, by their full names."""
+    return _OF_SYSTEM.get(sys.platform, _OF_OTHERS)
 
 
 def _load(name: str) -> tuple[keyring.backend.KeyringBackend, float]:
