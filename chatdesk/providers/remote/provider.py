@@ -30,6 +30,7 @@ from chatdesk.providers.remote.problems import (
 )
 from chatdesk.providers.remote.run import RemoteRun
 from chatdesk.providers.remote.silence import speaking
+from chatdesk.providers.remote.standing import ProviderChanged, Standing, standing
 
 if TYPE_CHECKING:
     from chatdesk.credentials import Secret
@@ -99,7 +100,7 @@ class RemoteProvider:
     async def _reply(self, run: RemoteRun) -> None:
         try:
             run.finish(await self._answer(run))
-        except ServerProblem as problem:
+        except (ServerProblem, ProviderChanged) as problem:
             if isinstance(problem, NoSuchModel):
                 self._suggest(problem, run.request.model)
             run.fail(_interrupted(problem) if run.spoke else problem)
@@ -116,24 +117,38 @@ class RemoteProvider:
                 "Try again, and choose whether it may be sent there.",
                 retryable=True,
             )
+        async with standing(self._accounts.profiles, profile, lambda: run.spoke) as state:
+            return await self._asked(run, remote, state)
+
+    async def _asked(self, run: RemoteRun, remote: RemoteName, state: Standing) -> Ending:
+        profile = remote.profile
+
+        def waiting(event: Waiting) -> None:
+            state.check()
+            run.tell(event)
+
         async with self._server(profile, None, run.tell) as server:
             run.tell(Waiting("connecting", f"Waiting for {profile.name} to answer"))
+
             # A server may refuse for now before it can be asked for the reply.
-            model, window = await self._patience.ask(
-                lambda: self._model(server, remote.model), run.tell, again=lambda: True
-            )
-            plan = self._planner.plan(request, f"{profile.id}:{model}", window)
+            async def look() -> tuple[str, int | None]:
+                state.check()
+                return await self._model(server, remote.model)
+
+            model, window = await self._patience.ask(look, waiting, again=lambda: True)
+            plan = self._planner.plan(run.request, f"{profile.id}:{model}", window)
             run.started = Started(
                 model, window, plan.tokens, plan.left_out, estimated=True, provider=profile.name
             )
-            call = Call(server, model, request, plan.messages, window, plan.tokens)
+            call = Call(server, model, run.request, plan.messages, window, plan.tokens)
             api = self._api(profile)
 
             async def attempt() -> Ending:
+                state.check()
                 async with speaking(lambda: run.pieces, self._limits.silent_s, profile.name):
                     return await api.reply(call, run.piece)
 
-            return await self._patience.ask(attempt, run.tell, again=lambda: not run.spoke)
+            return await self._patience.ask(attempt, waiting, again=lambda: not run.spoke)
 
     async def _models(self, profile: Profile, key: Secret | None) -> tuple[RemoteModel, ...]:
         if key is None:
@@ -254,7 +269,7 @@ class RemoteProvider:
         return model, window or profile.context_size or None
 
 
-def _interrupted(problem: ServerProblem) -> ReplyInterrupted:
+def _interrupted(problem: ProviderError) -> ReplyInterrupted:
     return ReplyInterrupted(
         f"The reply was cut off. {problem.what}",
         "Continue it, or ask for a new one.",
