@@ -20,14 +20,17 @@ def what_is_sent(chat: TerminalChat, remote: RemoteName) -> str:
     """What of the conversation a provider would get without it having been agreed to; "" where
     that is nothing.
     """
-    count = len(chat.tree.path())
-    if not count or chat.agreed_to(remote.profile.origin):
+    if chat.conversation_id is None or not chat.tree.path():
         return ""
-    messages = "its 1 message" if count == 1 else f"its {count} messages"
-    return (
-        f"With your next message this conversation ({messages}, and the system prompt if there is "
-        f"one) {remote.profile.remote_words}."
+    profile = remote.profile
+    if chat.agreed_to(profile.origin):
+        return ""
+    where = (
+        f", another program on this computer ({profile.place})"
+        if profile.on_this_computer
+        else f" ({profile.place}), which is not on this computer"
     )
+    return chat.session.outgoing(chat.conversation_id).told(f"{profile.name}{where}")
 
 
 def agreed(chat: TerminalChat, remote: RemoteName) -> bool:

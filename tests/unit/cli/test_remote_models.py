@@ -228,7 +228,8 @@ def test_a_local_conversation_is_sent_only_after_a_yes(cli: CommandLine, house: 
     conversation = cli.only()["id"]
     turn = "/model house:big\n{}\nMore\n"
     result = cli("chat", "--conversation", conversation, stdin=turn.format("n"), terminal=True)
-    assert "its 2 messages" in result.err and "goes to House" in result.err
+    assert "the 2 earlier messages" in result.err
+    assert "are sent to House, another program on this computer (127.0.0.1:" in result.err
     assert house.requests == []
     assert cli.only()["model"] is None
     result = cli("chat", "--conversation", conversation, stdin=turn.format("y"), terminal=True)
@@ -260,7 +261,7 @@ def test_another_provider_is_asked_about_too(cli: CommandLine, house: Recorder) 
     result = cli(
         *("chat", "--model", "house:big"), stdin="Hello?\n/model other:x\nn\n", terminal=True
     )
-    assert "its 2 messages" in result.err and "goes to Other" in result.err
+    assert "the 2 earlier messages" in result.err and "sent to Other" in result.err
     assert cli.only()["model"] == "House:big"
 
 
@@ -269,12 +270,12 @@ def test_without_a_terminal_only_the_command_line_can_choose(
 ) -> None:
     cli.says(["One"], ["Two"])
     result = cli("chat", stdin="Secret\n/model house:big\nMore\n")
-    assert "goes to House" in result.err and "--model" in result.err
+    assert "sent to House" in result.err and "--model" in result.err
     assert house.requests == []
     assert result.out == "One\nTwo\n"
     conversation = cli.only()["id"]
     result = cli("chat", "--conversation", conversation, "--model", "house:big", stdin="Third\n")
-    assert "its 4 messages" in result.err
+    assert "the 4 earlier messages" in result.err
     assert said(house) == ["Secret", "One", "More", "Two", "Third"]
 
 
@@ -314,7 +315,7 @@ def test_a_provider_at_another_address_is_asked_about(cli: CommandLine, house: R
         result = cli(*go_on, stdin="More\n")
         assert there.base_url.split("/")[2] in result.err and "--model" in result.err
         result = cli(*go_on, stdin="More\nn\n/regenerate\nn\n/continue\nn\n", terminal=True)
-        assert result.err.count("its 2 messages") == 3
+        assert result.err.count("the 2 earlier messages") == 3
         assert there.requests == []
         assert len(cli.only()["messages"]) == 2
         cli(*go_on, stdin="More\ny\nAnd more\n", terminal=True)
@@ -351,7 +352,7 @@ def test_what_was_written_for_a_local_model_since_is_asked_about(
     cli.says(["Here"])
     cli("chat", "--model", "house:big", stdin="Hello?\n/model tiny\nSecret\n")
     result = cli("chat", "--conversation", cli.only()["id"], stdin="/model house:big\nMore\n")
-    assert "its 4 messages" in result.err and "--model" in result.err
+    assert "the 4 earlier messages" in result.err and "--model" in result.err
     assert said(house) == ["Hello?"]
 
 
