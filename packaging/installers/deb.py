@@ -39,7 +39,7 @@ def make(frozen: Path, made: Path, dist: Path, project: Project) -> list[Path]:
     _write_control(tree, project)
     file = dist / f"{project.name}_{debian_version(project.version)}_{_architecture()}.deb"
     run(
-        ["dpkg-deb", "--root-owner-group", "-Zxz", "-z9", "--build", str(tree), str(file)],
+        ["dpkg-deb", "--root-owner-group", "-Zxz", "-z6", "--build", str(tree), str(file)],
         "pack the .deb", dict(os.environ, SOURCE_DATE_EPOCH=str(source_date())),
     )  # fmt: skip
     shutil.rmtree(tree)

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from installers import bom, icons, licences
+from installers import bom, icons, licences, runpath
 from installers.environment import make_environment, run
 from installers.project import PACKAGING, ROOT, BuildError, read_project, source_date, system
 
@@ -44,6 +44,7 @@ def make_frozen(wheels: Sequence[Path], say: Callable[[str], None]) -> Path:
         "freeze the application", environment, cwd=str(MADE),
     )  # fmt: skip
     if system() == "linux":
+        runpath.clean(binaries(FROZEN))
         strip(FROZEN)
     settle(FROZEN)
     return FROZEN

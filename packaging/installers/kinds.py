@@ -16,7 +16,7 @@ Maker = Callable[[Path, Path, Path, Project], Sequence[Path]]
 
 # Kind to the module here that makes it, in the order in which they are made.
 _MAKERS: Mapping[str, tuple[str, ...]] = {
-    "linux": ("deb",),
+    "linux": ("deb", "rpm", "tar"),
     "windows": (),
     "macos": (),
 }
