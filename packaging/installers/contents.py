@@ -23,7 +23,7 @@ EXCLUDED_MODULES = (
     *("numpy.polynomial", "numpy.ma", "numpy.conftest"),
     *("llama_cpp.server", "llama_cpp.llava_cpp", "llama_cpp.mtmd_cpp"),
     "gguf.scripts",
-    *("openai.cli", "openai.helpers", "openai.lib.azure", "openai.voice_helpers"),
+    *("openai.cli", "openai.helpers", "openai.voice_helpers"),
     *("huggingface_hub.cli", "huggingface_hub.commands"),
     *("IPython", "jupyter", "matplotlib", "pandas", "PIL", "torch", "tensorflow", "trio", "curio"),
     *("PySide6.QtQml", "PySide6.QtQuick", "PySide6.QtOpenGL", "PySide6.QtTest", "PySide6.QtXml"),

@@ -15,7 +15,7 @@ import sys
 from typing import Any
 
 from chatdesk.errors import ModelLoadError
-from chatdesk.providers.llama.native import import_native, load_variants
+from chatdesk.providers.llama.native import NoVariant, import_native, load_variants
 
 log = logging.getLogger("chatdesk.llama")
 
@@ -108,6 +108,12 @@ def backend() -> Backend:
     """
     try:
         return Backend()
+    except NoVariant as problem:
+        raise ModelLoadError(
+            "The local model engine does not run on this computer's processor.",
+            "Install the Chatdesk that is made for this kind of computer.",
+            detail=str(problem),
+        ) from problem
     except (ImportError, OSError, RuntimeError) as problem:
         raise ModelLoadError(
             "The local model engine cannot be started.",

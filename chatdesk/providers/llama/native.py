@@ -18,6 +18,10 @@ _WAIT_POLICY, _SPIN_COUNT = "OMP_WAIT_POLICY", "GOMP_SPINCOUNT"
 SPINS = "200"
 
 
+class NoVariant(RuntimeError):
+    """None of the libraries that lie beside llama.cpp runs on this processor."""
+
+
 def import_native() -> Any:
     """llama_cpp's module of C functions. Twice is harmless; any thread.
 
@@ -32,8 +36,8 @@ def load_variants(lib: Any) -> None:
     """Let llama.cpp load the compute backends that lie beside it, where none is inside.
 
     Before the first model is loaded; twice is harmless. lib: from import_native(). It writes what
-    it found to llama.cpp's log, so that is set before. Raises RuntimeError where no variant runs on
-    this processor.
+    it found to llama.cpp's log, so that is set before. Raises NoVariant where none runs on this
+    processor.
 
     Asked of llama_cpp's own library: another handle of it has a registry of its own, and models
     would find no backend in theirs (llama-cpp-python 0.3.36, ggml-backend-reg.cpp).
@@ -51,7 +55,7 @@ def load_variants(lib: Any) -> None:
     with _patient_threads():
         load(os.fsencode(folder))
     if count() == 0:
-        raise RuntimeError(f"No variant of llama.cpp in {folder} runs on this processor.")
+        raise NoVariant(f"No variant of llama.cpp in {folder} runs on this processor.")
 
 
 def describe(lib: Any) -> str:

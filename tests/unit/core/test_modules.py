@@ -40,7 +40,12 @@ def imported_in_functions() -> set[str]:
 def run(*code: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
     return subprocess.run(
-        [sys.executable, *code], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, *code],
+        env=environment,
+        cwd=Path(chatdesk.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -51,8 +56,23 @@ def test_what_functions_import_is_listed_and_nothing_else() -> None:
     assert found - {"llama_cpp"} == listed - {"llama_cpp.llama_cpp"}
 
 
-def test_everything_of_a_source_installation_is_there() -> None:
-    ended = run("-m", "chatdesk", "doctor", "--modules", "--json")
+LEAVING_OUT = """
+import sys
+sys.path.insert(0, "packaging")
+from installers.contents import EXCLUDED_MODULES
+class LeftOut:
+    def find_spec(self, name, path=None, target=None):
+        parts = name.split(".")
+        if any(".".join(parts[:end]) in EXCLUDED_MODULES for end in range(1, len(parts) + 1)):
+            raise ImportError(f"{name} is left out of the package")
+sys.meta_path.insert(0, LeftOut())
+from chatdesk.cli import main
+sys.exit(main(["doctor", "--modules", "--json"]))
+"""
+
+
+def test_everything_is_there_even_without_what_packages_leave_out() -> None:
+    ended = run("-c", LEAVING_OUT)
     report = json.loads(ended.stdout)
     assert [check for check in report["checks"] if not check["ok"]] == []
     assert (ended.returncode, report["ok"]) == (0, True)
