@@ -56,9 +56,10 @@ static int make_folders(char *path)
         if (end != NULL) {
             *end = '\0';
         }
-        int is_there = mkdir(path, 0700) == 0 || errno == EEXIST || access(path, F_OK) == 0;
+        int is_there = mkdir(path, 0700) == 0 || errno == EEXIST;
         int reason = errno;
-        if (!is_there) {
+        /* A folder above, on a disk that is read only: there, and for another reason not made. */
+        if (!is_there && access(path, F_OK) != 0) {
             return trouble(NO_PLACE, "The folder %s cannot be made: %s. " ELSEWHERE, path,
                            strerror(reason));
         }
@@ -142,6 +143,14 @@ int cache_open(struct cache *cache, const struct record *record)
     free(name);
     free(base);
     return code;
+}
+
+void cache_close(struct cache *cache)
+{
+    if (cache->folder >= 0) {
+        close(cache->folder);
+    }
+    free(cache->path);
 }
 
 /* Random, so that it cannot be made beforehand and two that start at once do not meet. */

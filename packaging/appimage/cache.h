@@ -23,6 +23,9 @@ struct cache {
 /* Open the private folder, making it where it is missing, and refuse one that is not private. */
 int cache_open(struct cache *cache, const struct record *record);
 
+/* To be called also where opening failed; gives the lock back. */
+void cache_close(struct cache *cache);
+
 /*
  * Bring the application into the cache where it is not there yet. *tree becomes its folder's
  * descriptor, which holds the lock against removal and stays open in what is started; *path its

@@ -73,6 +73,14 @@ int image_open(struct image *image, const struct record *record)
     return FINE;
 }
 
+void image_close(struct image *image)
+{
+    if (image->file >= 0) {
+        close(image->file);
+    }
+    free(image->path);
+}
+
 int image_read(const struct image *image, uint64_t position, void *to, size_t count)
 {
     if (position > image->length || count > image->length - position) {

@@ -19,6 +19,8 @@ struct image {
 /* Open the file that this process was started from; its size must be what the record says. */
 int image_open(struct image *image, const struct record *record);
 
+void image_close(struct image *image);
+
 /* Read exactly count bytes at a position in the window. */
 int image_read(const struct image *image, uint64_t position, void *to, size_t count);
 

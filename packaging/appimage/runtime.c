@@ -143,10 +143,10 @@ static int run(const struct image *image, const struct record *record, char **ar
     if (code == FINE) {
         code = cache_provide(&cache, image, record, &tree, &folder);
     }
-    if (cache.folder >= 0) {
-        close(cache.folder);
-    }
-    return code == FINE ? start(image, tree, folder, arguments) : code;
+    cache_close(&cache);
+    code = code == FINE ? start(image, tree, folder, arguments) : code;
+    free(folder);
+    return code;
 }
 
 static int extract(const struct image *image, const struct record *record, const char *pattern)
@@ -194,7 +194,9 @@ static int clean(const struct record *record)
 {
     struct cache cache;
     int code = cache_open(&cache, record);
-    return code == FINE ? cache_clean(&cache, NULL) : code;
+    code = code == FINE ? cache_clean(&cache, NULL) : code;
+    cache_close(&cache);
+    return code;
 }
 
 /* What is asked of the AppImage itself and not of the application. */
@@ -249,5 +251,6 @@ int main(int count, char **arguments)
             show(record.title, trouble_text());
         }
     }
+    image_close(&image);
     return code;
 }
