@@ -6,13 +6,15 @@ import json
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 
-from PySide6.QtCore import QByteArray, QEvent, QMimeData, QObject, Signal
+from PySide6.QtCore import QByteArray, QCoreApplication, QEvent, QMimeData, QObject, Qt, Signal
 from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
     QDragLeaveEvent,
     QDragMoveEvent,
     QDropEvent,
+    QKeyEvent,
+    QKeySequence,
     QPainter,
     QPaintEvent,
 )
@@ -30,6 +32,13 @@ from chatdesk.ui.welcome import Welcome
 
 SMALLEST = (640, 420)
 FIRST_SIZE = (1080, 760)
+
+# Keys that are held to write other letters, not to give commands.
+_IN_LETTERS = (
+    Qt.KeyboardModifier.ShiftModifier
+    | Qt.KeyboardModifier.KeypadModifier
+    | Qt.KeyboardModifier.GroupSwitchModifier
+)
 
 
 class MainWindow(QMainWindow):
@@ -174,6 +183,23 @@ class MainWindow(QMainWindow):
         if event.type() == QEvent.Type.Resize and watched is self.composer:
             self.toasts.set_lift(self.composer.height() + S2)
         return super().eventFilter(watched, event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # What nothing else had a use for: who types while a message or a button has the focus
+        # means the composer.
+        typed = event.text().strip() and event.text().isprintable()
+        # AltGr arrives as Ctrl+Alt on Windows.
+        plain = event.modifiers() & ~_IN_LETTERS in (
+            Qt.KeyboardModifier.NoModifier,
+            Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier,
+        )
+        if (
+            (typed and plain) or event.matches(QKeySequence.StandardKey.Paste)
+        ) and self.composer.isEnabled():
+            self.composer.focus()
+            QCoreApplication.sendEvent(self.composer.field, event)
+            return
+        super().keyPressEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self.composer.flush_draft()

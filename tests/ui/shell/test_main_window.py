@@ -326,3 +326,31 @@ def test_the_window_is_drawn_in_the_schemes_colours(
     resize(window, *size)
     image = window.grab().toImage()
     assert image.pixelColor(image.width() - 3, 3) == theme.tokens.window
+
+
+@pytest.mark.parametrize("text", ["a", "É", "7", "/"])
+def test_what_is_typed_beside_the_composer_goes_into_it(
+    qtbot: QtBot, window: MainWindow, text: str
+) -> None:
+    window.header.model_button.setFocus()
+    qtbot.keyClicks(window.header.model_button, text)
+    assert window.composer.text == text
+    assert window.focusWidget() is window.composer.field
+
+
+def test_pasting_beside_the_composer_pastes_into_it(qtbot: QtBot, window: MainWindow) -> None:
+    QApplication.clipboard().setText("two\nlines")
+    window.header.model_button.setFocus()
+    qtbot.keyClick(window.header.model_button, "v", Qt.KeyboardModifier.ControlModifier)
+    assert window.composer.text == "two\nlines"
+
+
+@pytest.mark.parametrize(
+    "modifier", [Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.AltModifier]
+)
+def test_commands_beside_the_composer_write_nothing(
+    qtbot: QtBot, window: MainWindow, modifier: Qt.KeyboardModifier
+) -> None:
+    window.header.model_button.setFocus()
+    qtbot.keyClick(window.header.model_button, "j", modifier)
+    assert window.composer.text == ""
