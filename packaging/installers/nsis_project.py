@@ -94,8 +94,8 @@ def install_lines(frozen: Path, files: list[str]) -> str:
             folder = parent
             place = f"$INSTDIR\\{quoted(parent)}" if parent else "$INSTDIR"
             lines.append(f'SetOutPath "{place}"\n')
-        source = quoted(str(_source(frozen, name)))
-        lines.append(f'File "/oname={quoted(last)}" "{source}"\n')
+        # The source is a path of the building computer: "$" begins nothing in it.
+        lines.append(f'File "/oname={quoted(last)}" "{_source(frozen, name)}"\n')
     return "".join(lines)
 
 

@@ -118,7 +118,6 @@ Section "${TITLE}" SecMain
 
     SetOutPath "$INSTDIR"
     !include "${PROJECT}/install.nsh"
-    SetOutPath "$INSTDIR"
     WriteUninstaller "$INSTDIR\${UNINSTALLER}"
 
     ${CreateApplicationShortcut} "$SMPROGRAMS\${TITLE}.lnk"

@@ -9,6 +9,8 @@
 
 !define CreateApplicationShortcut "!insertmacro CreateApplicationShortcut"
 !macro CreateApplicationShortcut LINK
+    ; The window starts in the person's folder: in its own it would keep that from being removed.
+    SetOutPath "$PROFILE"
     CreateShortcut "${LINK}" "$INSTDIR\${WINDOW_EXE}" "" "$INSTDIR\${WINDOW_EXE}" 0 "" "" "${SUMMARY}"
     Push "${LINK}"
     Call SetApplicationId
@@ -26,18 +28,10 @@ Function SetApplicationId
             ${If} $2 = 0
                 ${IUnknown::QueryInterface} $0 '("${IID_IPropertyStore}", .r3)'
                 ${If} $3 P<> 0
-                    System::Call '*${SYSSTRUCT_PROPERTYKEY}(${PKEY_AppUserModel_ID}) p.r4'
-                    ; The store copies the text: it is freed here, not by PropVariantClear.
-                    System::Call '*(&w${NSIS_MAX_STRLEN} "${APP_ID}") p.r5'
-                    System::Call '*${SYSSTRUCT_PROPVARIANT}(${VT_LPWSTR},, p r5) p.r6'
-                    ${IPropertyStore::SetValue} $3 '(r4, r6) .r7'
+                    Call StoreApplicationId
                     ${If} $7 = 0
-                        ${IPropertyStore::Commit} $3 ""
                         ${IPersistFile::Save} $1 '("$9", 1)'
                     ${EndIf}
-                    System::Free $4
-                    System::Free $5
-                    System::Free $6
                     ${IUnknown::Release} $3 ""
                 ${EndIf}
             ${EndIf}
@@ -46,4 +40,19 @@ Function SetApplicationId
         ${IUnknown::Release} $0 ""
     ${EndIf}
     System::Store L
+FunctionEnd
+
+; Puts the id into the IPropertyStore $3; $7: what the store answers, 0 for done.
+Function StoreApplicationId
+    System::Call '*${SYSSTRUCT_PROPERTYKEY}(${PKEY_AppUserModel_ID}) p.r4'
+    ; The store copies the text: it is freed here, not by PropVariantClear.
+    System::Call '*(&w${NSIS_MAX_STRLEN} "${APP_ID}") p.r5'
+    System::Call '*${SYSSTRUCT_PROPVARIANT}(${VT_LPWSTR},, p r5) p.r6'
+    ${IPropertyStore::SetValue} $3 '(r4, r6) .r7'
+    ${If} $7 = 0
+        ${IPropertyStore::Commit} $3 '() .r7'
+    ${EndIf}
+    System::Free $4
+    System::Free $5
+    System::Free $6
 FunctionEnd
