@@ -244,7 +244,8 @@ class _Words:
             )
         return self._problem(
             f"{self._name} did not accept the request{_quoted(refusal.words)}",
-            "Change what it names, or choose another model.",
+            f"{'Change what it names' if refusal.words else 'Change the parameters'}, or choose "
+            "another model.",
         )
 
     def _too_long(self) -> ContextOverflow:

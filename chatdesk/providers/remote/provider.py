@@ -26,6 +26,7 @@ from chatdesk.providers.remote.problems import (
     KeyProblem,
     NoModelList,
     NoSuchModel,
+    NotThisApi,
     ServerProblem,
 )
 from chatdesk.providers.remote.run import RemoteRun
@@ -103,7 +104,7 @@ class RemoteProvider:
         except (ServerProblem, ProviderChanged) as problem:
             if isinstance(problem, NoSuchModel):
                 self._suggest(problem, run.request.model)
-            run.fail(_interrupted(problem) if run.spoke else problem)
+            run.fail(_interrupted(problem, run.provider) if run.spoke else problem)
         except ChatdeskError as problem:
             run.fail(problem)
 
@@ -269,9 +270,12 @@ class RemoteProvider:
         return model, window or profile.context_size or None
 
 
-def _interrupted(problem: ProviderError) -> ReplyInterrupted:
+def _interrupted(problem: ProviderError, name: str) -> ReplyInterrupted:
+    # Whoever has begun a reply does have this API.
+    strange = isinstance(problem, NotThisApi)
+    what = f"{name} sent something that cannot be read." if strange else problem.what
     return ReplyInterrupted(
-        f"The reply was cut off. {problem.what}",
+        f"The reply was cut off. {what}",
         "Continue it, or ask for a new one.",
         retryable=True,
         detail=problem.detail,

@@ -55,6 +55,11 @@ class RemoteRun:
         return self.request.run_id
 
     @property
+    def provider(self) -> str:
+        """The provider's name, once it is known who answers."""
+        return (self.started.provider or "") if self.started is not None else ""
+
+    @property
     def spoke(self) -> bool:
         """Whether a piece of the reply was delivered."""
         return bool(self._pieces)
