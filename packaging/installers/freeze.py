@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from installers import bom, icons, licences, runpath
+from installers import bom, icons, licences, runpath, windows
 from installers.environment import make_environment, run
 from installers.project import PACKAGING, ROOT, BuildError, read_project, source_date, system
 
@@ -23,31 +23,38 @@ FROZEN = MADE / "frozen" / "chatdesk"
 _NEVER_STRIPPED = ("openblas", "libgfortran", "libquadmath")
 
 
-def make_frozen(wheels: Sequence[Path], say: Callable[[str], None]) -> Path:
-    """Freeze what the repository holds, with these wheels; returns the folder. BuildError."""
-    MADE.mkdir(parents=True, exist_ok=True)
+def make_frozen(wheels: Sequence[Path], say: Callable[[str], None], made: Path = MADE) -> Path:
+    """Freeze what the repository holds, with these wheels; returns the folder. BuildError.
+
+    made: where everything on the way is, and the result in frozen/chatdesk.
+    """
+    frozen = made / FROZEN.relative_to(MADE)
+    made.mkdir(parents=True, exist_ok=True)
     say("Making the environment to freeze")
-    python = make_environment(MADE / "venv", wheels)
+    python = make_environment(made / "venv", wheels)
     say("Collecting licences and the bill of materials")
-    licences.collect(python, MADE / "licences")
-    bom.write(python, MADE / "licences" / "chatdesk.cdx.json", read_project())
+    licences.collect(python, made / "licences")
+    bom.write(python, made / "licences" / "chatdesk.cdx.json", read_project())
     if system() != "linux":
-        icons.make_system_icon(python, MADE)
+        icons.make_system_icon(python, made)
+    if system() == "windows":
+        windows.write_version_resource(made, read_project())
     say("Freezing (about a minute)")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     # PyInstaller writes this time into its archives, and sets are met in the same order each time.
     environment |= {"SOURCE_DATE_EPOCH": str(source_date()), "PYTHONHASHSEED": "1"}
+    environment["CHATDESK_BUILD"] = str(made)  # for chatdesk.spec
     run(
         [str(python), "-m", "PyInstaller", "--noconfirm", "--clean", "--log-level", "WARN",
-         "--distpath", str(FROZEN.parent), "--workpath", str(MADE / "work"),
+         "--distpath", str(frozen.parent), "--workpath", str(made / "work"),
          str(PACKAGING / "chatdesk.spec")],
-        "freeze the application", environment, cwd=str(MADE),
+        "freeze the application", environment, cwd=str(made),
     )  # fmt: skip
     if system() == "linux":
-        runpath.clean(binaries(FROZEN))
-        strip(FROZEN)
-    settle(FROZEN)
-    return FROZEN
+        runpath.clean(binaries(frozen))
+        strip(frozen)
+    settle(frozen)
+    return frozen
 
 
 def strip(folder: Path) -> None:
