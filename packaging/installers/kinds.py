@@ -16,9 +16,9 @@ Maker = Callable[[Path, Path, Path, Project], Sequence[Path]]
 
 # Kind to the module here that makes it, in the order in which they are made.
 _MAKERS: Mapping[str, tuple[str, ...]] = {
-    "linux": ("deb", "rpm", "tar"),
-    "windows": (),
-    "macos": (),
+    "linux": ("deb", "rpm", "tar", "appimage"),
+    "windows": ("nsis", "portable"),
+    "macos": ("dmg",),
 }
 
 
