@@ -60,11 +60,12 @@ def with_folders(files: set[str]) -> set[str]:
 def tools() -> None:
     names = ("makensis", "wine", "Xvfb", "x86_64-w64-mingw32-gcc")
     missing = [name for name in names if shutil.which(name) is None]
-    assert not missing, f"Missing: {missing}. The packages are told at the top of this file."
+    if missing:
+        pytest.skip(f"missing: {', '.join(missing)}; the packages are told at the top of this file")
 
 
 @pytest.fixture(scope="module")
-def display() -> Iterator[str]:
+def screen() -> Iterator[str]:
     """A screen of its own."""
     reader, writer = os.pipe()
     server = subprocess.Popen(
@@ -126,9 +127,9 @@ def new(build: Callable[[str, set[str]], Path]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory, display: str) -> WinePrefix:
+def fresh(tmp_path_factory: pytest.TempPathFactory, screen: str) -> WinePrefix:
     """A prefix that nothing was done in, to be copied: making one takes long."""
-    prefix = WinePrefix(tmp_path_factory.mktemp("wine") / "fresh", display)
+    prefix = WinePrefix(tmp_path_factory.mktemp("wine") / "fresh", screen)
     prefix.start()
     prefix.wait()
     return prefix
