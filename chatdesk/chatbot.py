@@ -269,13 +269,10 @@ def _remote(data: DataDir, profiles: Profiles) -> RemoteProvider:
 
 
 def _settings(context_size: int, threads: int) -> Settings:
-    from chatdesk.settings import Settings, validate
+    from chatdesk.settings import settings_with, validate
 
-    model = {
-        name: validate(f"model.{name}", value)
-        for name, value in (("context_size", context_size), ("threads", threads))
-    }
-    return Settings.model_validate({"model": model})
+    given = {"model.context_size": context_size, "model.threads": threads}
+    return settings_with({key: validate(key, value) for key, value in given.items()})
 
 
 def _parameters(settings: Settings, given: Mapping[str, Any]) -> SamplingParameters:

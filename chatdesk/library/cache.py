@@ -9,13 +9,14 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Literal
 
 from chatdesk.errors import ModelError
 from chatdesk.files import replace_file
 from chatdesk.library.models import ModelInfo, inspect, parts
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 Signature = tuple[tuple[int, int], ...]
 
@@ -95,12 +96,14 @@ class InspectionCache:
             try:
                 if self._path.is_file() and self._path.stat().st_size <= _LARGEST_FILE:
                     self._entries = _adapter().validate_json(self._path.read_bytes()).entries
-            except (OSError, ValidationError):
+            except (OSError, ValueError):  # pydantic's errors are ValueErrors
                 self._entries = {}
         return self._entries
 
 
 def _adapter() -> TypeAdapter[_Document]:
+    from pydantic import TypeAdapter  # most of a tenth of a second, which no window waits for
+
     return TypeAdapter(_Document)
 
 

@@ -17,6 +17,7 @@ from chatdesk.settings.table import (
     Option,
     option,
     sampling_parameters,
+    settings_with,
     validate,
     validate_parameter,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "SettingsFile",
     "option",
     "sampling_parameters",
+    "settings_with",
     "validate",
     "validate_parameter",
 ]

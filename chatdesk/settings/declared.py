@@ -2,16 +2,16 @@
 
 Each setting is a field of one of the groups below, made with declare(). Nothing else in Chatdesk
 repeats any of it: table.py turns the fields into the option table that the dialog and the command
-line are built from. To add a setting, add a field. Values are immutable and may be read by any
-thread.
+line are built from, and checks values by it. To add a setting, add a field. Values are immutable
+and may be read by any thread.
+
+Plain dataclasses, because a window that starts waits for this module. Their annotations are the
+types themselves (no __future__ import): table.py reads them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from chatdesk.chat.messages import SamplingParameters
 
@@ -22,48 +22,41 @@ _SAMPLING = SamplingParameters()
 LONGEST_TEXT = 100_000
 LONGEST_STOP = 200
 
+DECLARED = "declared"  # under which a field has what is declared of it
 
-def declare(
-    default: object,
-    label: str,
-    help: str,
-    *,
-    minimum: float | None = None,
-    maximum: float | None = None,
-    step: float | None = None,
-    longest: int | None = None,
-    kind: str | None = None,
-    choices: Mapping[str, str] | None = None,
-    special: str = "",
-) -> Any:
-    """A setting. choices: words for each value of a Literal.
 
-    special: words for the lowest value of a number, or for None, where that means something of
-    its own ("Automatic"). kind: how it is edited, where the type does not say.
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What is said of a setting beside its type and default; see declare()."""
+
+    label: str
+    help: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+    longest: int = 0
+    kind: str = ""
+    choices: Mapping[str, str] = field(default_factory=dict)
+    special: str = ""
+
+
+def declare(default: object, label: str, help: str, **more: Any) -> Any:
+    """A setting. minimum, maximum, step: of a number. longest: of a text or a list.
+
+    choices: words for each value of a Literal. special: words for the lowest value of a number, or
+    for None, where that means something of its own ("Automatic"). kind: how it is edited, where the
+    type does not say.
     """
-    return Field(
-        default=default,
-        title=label,
-        description=help,
-        ge=minimum,
-        le=maximum,
-        max_length=longest,
-        json_schema_extra={
-            "step": step,
-            "kind": kind,
-            "choices": dict(choices or {}),
-            "special": special,
-        },
-    )
+    return field(default=default, metadata={DECLARED: Declared(label, help, **more)})
 
 
-class _Group(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=()
-    )
+def group(kind: type, label: str) -> Any:
+    """A page of settings, each at its default."""
+    return field(default_factory=kind, metadata={DECLARED: Declared(label)})
 
 
-class Appearance(_Group):
+@dataclass(frozen=True, kw_only=True)
+class Appearance:
     """How the window looks."""
 
     theme: Literal["system", "light", "dark"] = declare(
@@ -97,7 +90,8 @@ class Appearance(_Group):
     )
 
 
-class Composer(_Group):
+@dataclass(frozen=True, kw_only=True)
+class Composer:
     """Writing a message."""
 
     enter_sends: bool = declare(
@@ -108,7 +102,8 @@ class Composer(_Group):
     )
 
 
-class Chat(_Group):
+@dataclass(frozen=True, kw_only=True)
+class Chat:
     """What every conversation starts from. A conversation can have its own instead."""
 
     system_prompt: str = declare(
@@ -131,7 +126,8 @@ class Chat(_Group):
     )
 
 
-class Sampling(_Group):
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
     """How the model chooses its words. The defaults suit most chats."""
 
     temperature: float = declare(
@@ -201,18 +197,18 @@ class Sampling(_Group):
         step=1,
         special="New each time",
     )
-    stop: tuple[Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_STOP)], ...] = (
-        declare(
-            _SAMPLING.stop,
-            "Stop sequences",
-            "A reply ends where one of these texts would begin. On the command line: separated by "
-            "commas, \\n for a line break, or a JSON list.",
-            longest=16,
-        )
+    # Each of 1 to LONGEST_STOP characters.
+    stop: tuple[str, ...] = declare(
+        _SAMPLING.stop,
+        "Stop sequences",
+        "A reply ends where one of these texts would begin. On the command line: separated by "
+        "commas, \\n for a line break, or a JSON list.",
+        longest=16,
     )
 
 
-class Model(_Group):
+@dataclass(frozen=True, kw_only=True)
+class Model:
     """Which model answers, and how it is run. After a change the model is loaded anew."""
 
     default: str = declare(
@@ -291,11 +287,12 @@ class Model(_Group):
     )
 
 
-class Settings(_Group):
+@dataclass(frozen=True, kw_only=True)
+class Settings:
     """All settings. Settings() are the defaults."""
 
-    appearance: Appearance = Field(default_factory=Appearance, title="Appearance")
-    composer: Composer = Field(default_factory=Composer, title="Writing")
-    chat: Chat = Field(default_factory=Chat, title="Conversations")
-    sampling: Sampling = Field(default_factory=Sampling, title="Replies")
-    model: Model = Field(default_factory=Model, title="Model")
+    appearance: Appearance = group(Appearance, "Appearance")
+    composer: Composer = group(Composer, "Writing")
+    chat: Chat = group(Chat, "Conversations")
+    sampling: Sampling = group(Sampling, "Replies")
+    model: Model = group(Model, "Model")

@@ -27,7 +27,7 @@ from chatdesk.files import (
     signature_of,
 )
 from chatdesk.settings.declared import Settings
-from chatdesk.settings.table import OPTIONS, option, validate
+from chatdesk.settings.table import OPTIONS, option, settings_with, validate
 
 # Far above what the longest system prompt needs; a larger file is something else.
 LARGEST_FILE = 4 * 1024 * 1024
@@ -174,11 +174,7 @@ class SettingsFile:
 
     def _take(self, reading: _Reading) -> tuple[str, ...]:
         """Make a reading the values in force; returns the keys whose values changed."""
-        groups: dict[str, dict[str, Any]] = {}
-        for key, value in reading.values.items():
-            group, _, name = key.partition(".")
-            groups.setdefault(group, {})[name] = value
-        before, self._values = self._values, Settings.model_validate(groups)
+        before, self._values = self._values, settings_with(reading.values)
         self._set = reading.values
         self._signature = reading.signature
         self._problems = reading.problems

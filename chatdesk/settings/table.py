@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, fields
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
 
-from annotated_types import Ge, Le, MaxLen
-from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
-
 from chatdesk.chat.messages import SamplingParameters
 from chatdesk.errors import SettingsError
-from chatdesk.settings.declared import LONGEST_STOP, Settings
+from chatdesk.settings.declared import DECLARED, LONGEST_STOP, Declared, Settings
 
 Kind = Literal["bool", "int", "float", "text", "multiline", "choice", "list", "model"]
 
@@ -94,64 +91,47 @@ class Group:
     help: str
 
 
-def _models() -> dict[str, type[BaseModel]]:
-    found: dict[str, type[BaseModel]] = {}
-    for name, field in Settings.model_fields.items():
-        assert isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
-        found[name] = field.annotation
-    return found
-
-
-_MODELS = _models()
-
-
-def _derive(group: str, name: str, field: FieldInfo) -> Option:
-    annotation: Any = field.annotation
+def _derive(group: str, field: Field[Any]) -> Option:
+    annotation: Any = field.type
     optional = isinstance(annotation, UnionType) and NoneType in get_args(annotation)
     if optional:
         annotation = next(a for a in get_args(annotation) if a is not NoneType)
-    extra: Any = field.json_schema_extra
+    told: Declared = field.metadata[DECLARED]
     choices = tuple(get_args(annotation)) if get_origin(annotation) is Literal else ()
-    kind: Kind
-    if extra["kind"]:
-        kind = extra["kind"]
-    elif choices:
+    kind: Any = told.kind
+    if choices:
         kind = "choice"
     elif get_origin(annotation) is tuple:
         kind = "list"
-    else:
-        kinds: dict[type, Kind] = {bool: "bool", int: "int", float: "float", str: "text"}
-        kind = kinds[annotation]
-    low: Any = next((bound.ge for bound in field.metadata if isinstance(bound, Ge)), None)
-    high: Any = next((bound.le for bound in field.metadata if isinstance(bound, Le)), None)
+    elif not kind:
+        kind = {bool: "bool", int: "int", float: "float", str: "text"}[annotation]
     return Option(
-        key=f"{group}.{name}",
+        key=f"{group}.{field.name}",
         group=group,
-        label=field.title or name,
-        help=field.description or "",
+        label=told.label,
+        help=told.help,
         kind=kind,
         default=field.default,
-        minimum=low,
-        maximum=high,
-        step=extra["step"],
+        minimum=told.minimum,
+        maximum=told.maximum,
+        step=told.step,
         choices=choices,
-        choice_labels=tuple(extra["choices"][choice] for choice in choices),
+        choice_labels=tuple(told.choices[choice] for choice in choices),
         optional=optional,
-        special=extra["special"],
-        longest=next(
-            (bound.max_length for bound in field.metadata if isinstance(bound, MaxLen)), 0
-        ),
+        special=told.special,
+        longest=told.longest,
     )
 
 
+# Of each group its class: the annotations are types (see declared.py).
+_GROUPS: Mapping[str, Any] = {field.name: field.type for field in fields(Settings)}
+
 GROUPS: tuple[Group, ...] = tuple(
-    Group(name, Settings.model_fields[name].title or name, (model.__doc__ or "").strip())
-    for name, model in _MODELS.items()
+    Group(field.name, field.metadata[DECLARED].label, (_GROUPS[field.name].__doc__ or "").strip())
+    for field in fields(Settings)
 )
 OPTIONS: tuple[Option, ...] = tuple(
-    _derive(group, name, field)
-    for group, model in _MODELS.items()
-    for name, field in model.model_fields.items()
+    _derive(group, field) for group, kind in _GROUPS.items() for field in fields(kind)
 )
 _BY_KEY: Mapping[str, Option] = {entry.key: entry for entry in OPTIONS}
 _PARAMETERS = frozenset(field.name for field in fields(SamplingParameters))
@@ -175,14 +155,21 @@ def validate(key: str, value: Any) -> Any:
     """
     entry = option(key)
     try:
-        # pydantic checks it together with the defaults of its group; only this one can fail.
-        checked = _MODELS[entry.group].model_validate({entry.name: _typed(entry, value)})
-    except (ValidationError, ValueError, OverflowError, RecursionError) as error:
+        return _checked(entry, _typed(entry, value))
+    except (ValueError, OverflowError, RecursionError) as error:
         raise SettingsError(
             f"{entry.label} ({key}) cannot be {describe(entry, value)}.",
             f"It takes {entry.accepts}.",
         ) from error
-    return getattr(checked, entry.name)
+
+
+def settings_with(values: Mapping[str, Any]) -> Settings:
+    """The settings with these values, by key and as validate() gives them, and defaults."""
+    groups: dict[str, dict[str, Any]] = {}
+    for key, value in values.items():
+        entry = option(key)
+        groups.setdefault(entry.group, {})[entry.name] = value
+    return Settings(**{name: _GROUPS[name](**group) for name, group in groups.items()})
 
 
 def validate_parameter(name: str, value: Any) -> Any:
@@ -241,6 +228,35 @@ def _typed(entry: Option, value: Any) -> Any:
     if entry.optional and word in _NONE:
         return None
     return int(word) if entry.kind == "int" else float(word)
+
+
+def _checked(entry: Option, value: Any) -> Any:
+    """value, where it is of the option's type and within its bounds; ValueError where not."""
+    kind = entry.kind
+    if value is None and entry.optional:
+        return None
+    if kind in ("int", "float"):
+        # To Python a truth value is a number too.
+        if isinstance(value, bool) or not isinstance(value, int if kind == "int" else int | float):
+            raise ValueError("no such number")
+        number = value if kind == "int" else float(value)
+        assert entry.minimum is not None and entry.maximum is not None
+        if not (math.isfinite(number) and entry.minimum <= number <= entry.maximum):
+            raise ValueError("out of bounds")
+        return number
+    if kind == "bool":
+        fits = isinstance(value, bool)
+    elif kind == "choice":
+        fits = isinstance(value, str) and value in entry.choices
+    elif kind == "list":
+        fits = len(value) <= entry.longest and all(
+            isinstance(part, str) and 1 <= len(part) <= LONGEST_STOP for part in value
+        )
+    else:
+        fits = isinstance(value, str) and len(value) <= entry.longest
+    if not fits:
+        raise ValueError("not of its kind")
+    return value
 
 
 def _texts(value: Any) -> tuple[Any, ...]:

@@ -25,7 +25,6 @@ from PySide6.QtWidgets import (
 from chatdesk.diagnostics import redact
 from chatdesk.errors import ChatdeskError
 from chatdesk.paths import DataDir
-from chatdesk.ui.about import versions
 from chatdesk.ui.dialog import Dialog, label, wrapped
 from chatdesk.ui.icons import pixmap
 from chatdesk.ui.theme import S2, S3, S4, S5, S6, Theme
@@ -196,6 +195,8 @@ class CrashDialog(Dialog):
 
     def report(self) -> str:
         """What "Copy details" copies."""
+        from chatdesk.ui.about import versions
+
         return "\n\n".join((versions(), *self._details))
 
     def _button(self, text: str, tip: str, kind: str = "") -> QPushButton:

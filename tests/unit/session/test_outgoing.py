@@ -9,7 +9,7 @@ from chatdesk.chat.estimate import estimate_tokens
 from chatdesk.chat.messages import Conversation, Message, Role, Status
 from chatdesk.session import outgoing
 from chatdesk.session.requests import request_for
-from chatdesk.settings import Settings
+from chatdesk.settings import Settings, settings_with
 
 
 def talk(*texts: str) -> list[Message]:
@@ -26,10 +26,7 @@ def conversation(system: str | None = None) -> Conversation:
 
 
 def with_history(history: int) -> Settings:
-    settings = Settings()
-    return settings.model_copy(
-        update={"chat": settings.chat.model_copy(update={"history": history})}
-    )
+    return settings_with({"chat.history": history})
 
 
 def test_every_message_of_the_path_and_the_system_prompt_are_counted() -> None:

@@ -13,7 +13,7 @@ from chatdesk.chat.provider import Deliver, Request
 from chatdesk.errors import Busy, ProviderError, StoreError, UsageError
 from chatdesk.paths import DataDir
 from chatdesk.session import Session, Silent
-from chatdesk.settings import Settings
+from chatdesk.settings import Settings, settings_with
 from chatdesk.store import Store, open_store
 
 
@@ -173,7 +173,7 @@ def test_the_provider_gets_the_path_and_the_system_prompt(desk: Desk) -> None:
 
 
 def test_an_empty_system_prompt_of_the_conversation_hides_that_of_the_settings(desk: Desk) -> None:
-    desk.settings = Settings.model_validate({"chat": {"system_prompt": "From the settings."}})
+    desk.settings = settings_with({"chat.system_prompt": "From the settings."})
     desk.session.send(desk.conversation, "One")
     assert desk.provider.last.request.messages[0].content == "From the settings."
     desk.provider.last.finish("1")
