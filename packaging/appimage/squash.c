@@ -1,7 +1,7 @@
 #include "squash.h"
 
-#include <string.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -55,10 +55,11 @@ static int unpack(struct squash *squash, const uint8_t *packed, size_t size, uin
     return ZSTD_isError(*count) ? wrong("a block that does not unpack") : FINE;
 }
 
-static int next_block(struct squash *squash, struct cursor *cursor)
+static int load_block(struct squash *squash, uint64_t position, struct kept_block *kept)
 {
     uint8_t head[2], packed[METADATA];
-    int code = read_at(squash, cursor->next, head, sizeof head);
+    kept->held = 0;
+    int code = read_at(squash, position, head, sizeof head);
     if (code != FINE) {
         return code;
     }
@@ -66,18 +67,34 @@ static int next_block(struct squash *squash, struct cursor *cursor)
     if (size == 0 || size > METADATA) {
         return wrong("the size of a list");
     }
-    code = read_at(squash, cursor->next + 2, is_stored ? cursor->block : packed, size);
+    code = read_at(squash, position + 2, is_stored ? kept->block : packed, size);
     size_t count = size;
     if (code == FINE && !is_stored) {
-        code = unpack(squash, packed, size, cursor->block, METADATA, &count);
+        code = unpack(squash, packed, size, kept->block, METADATA, &count);
     }
     if (code == FINE && count == 0) {
         code = wrong("an empty list");
     }
     if (code == FINE) {
-        cursor->next += 2 + (uint64_t)size;
+        kept->position = position;
+        kept->next = position + 2 + size;
+        kept->held = (uint32_t)count;
+    }
+    return code;
+}
+
+static int next_block(struct squash *squash, struct cursor *cursor)
+{
+    struct kept_block *kept = &squash->kept[cursor->next % KEPT_BLOCKS];
+    int code = FINE;
+    if (kept->held == 0 || kept->position != cursor->next) {
+        code = load_block(squash, cursor->next, kept);
+    }
+    if (code == FINE) {
+        memcpy(cursor->block, kept->block, kept->held);
+        cursor->next = kept->next;
         cursor->used = 0;
-        cursor->held = (uint32_t)count;
+        cursor->held = kept->held;
     }
     return code;
 }
@@ -310,7 +327,7 @@ static int visit_folder(struct squash *squash, const struct visitor *visitor, in
 static int visit(struct squash *squash, const struct visitor *visitor, int folder,
                  const char *name, uint64_t block, uint32_t offset, int depth)
 {
-    struct squash_file file = {0};
+    struct squash_file file;
     struct listing listing;
     char target[PATH_MAX];
     int kind = 0;

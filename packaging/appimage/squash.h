@@ -15,12 +15,19 @@
 
 #include "image.h"
 
-enum { METADATA = 8192, DEEPEST = 64 };
+enum { METADATA = 8192, DEEPEST = 64, KEPT_BLOCKS = 16 };
 
 /* A place in a run of compressed metadata blocks, read on from there. */
 struct cursor {
     uint64_t next; /* where the block after the one held begins */
     uint32_t used, held;
+    uint8_t block[METADATA];
+};
+
+/* An unpacked metadata block. Neighbours in a list share one, so it is kept for the next. */
+struct kept_block {
+    uint64_t position, next;
+    uint32_t held; /* 0: none is kept here */
     uint8_t block[METADATA];
 };
 
@@ -43,6 +50,7 @@ struct squash {
     uint8_t *packed, *plain, *fragment;
     uint64_t fragment_at; /* which fragment block is held */
     uint32_t fragment_held;
+    struct kept_block kept[KEPT_BLOCKS];
     char path[PATH_MAX]; /* of the entry that is visited, from the root, without a slash before */
 };
 
