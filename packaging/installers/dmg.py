@@ -6,6 +6,7 @@ environment and is skipped, with a notice, without it:
 CHATDESK_SIGN_IDENTITY   the certificate, "Developer ID Application: ..." (bundle.SIGN_IDENTITY);
                          the bundle itself is signed when it is frozen
 CHATDESK_NOTARY_PROFILE  what `xcrun notarytool store-credentials` called the account
+CHATDESK_NOTARY_KEYCHAIN the keychain that it was stored in, where it is not the usual one
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from installers.environment import run
 from installers.project import BuildError, Project, architecture
 
 NOTARY_PROFILE = "CHATDESK_NOTARY_PROFILE"
+NOTARY_KEYCHAIN = "CHATDESK_NOTARY_KEYCHAIN"
 
 Step = tuple[str, list[str]]
 
@@ -90,11 +92,14 @@ def steps(
     )
     if not profile:
         return found
+    keychain = os.environ.get(NOTARY_KEYCHAIN)
+    stored = ["--keychain", keychain] if keychain else []
     return [
         *found,
         (
             "have it notarised",
-            ["xcrun", "notarytool", "submit", str(image), "--keychain-profile", profile, "--wait"],
+            ["xcrun", "notarytool", "submit", str(image), "--keychain-profile", profile, *stored,
+             "--wait"],
         ),
         # With the ticket in it, a computer without a network can tell too.
         ("staple the ticket", ["xcrun", "stapler", "staple", str(image)]),
