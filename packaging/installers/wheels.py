@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from installers.environment import LOCK, run
+from installers.installed_wheel import wheel_from_installed
 from installers.project import BuildError, architecture, system
 
 _ONE_FOLDER = tuple(
@@ -98,6 +99,16 @@ def portable_wheels(cache: Path, accelerator: str, say: Callable[[str], None]) -
     if system() == "linux":
         recipes.append(NUMPY_RECIPE)
     return tuple(_wheel(recipe, cache, say) for recipe in recipes)
+
+
+def development_wheels(cache: Path) -> tuple[Path, ...]:
+    """llama.cpp as it is installed beside the running Python: compiled for this computer only.
+
+    None where it is not installed: then the lock's is compiled. Raises BuildError.
+    """
+    package = llama_recipe().package
+    wheel = wheel_from_installed(package, cache, locked_version(package))
+    return () if wheel is None else (wheel,)
 
 
 def locked_version(package: str, lock: Path = LOCK) -> str:
