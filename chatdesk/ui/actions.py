@@ -144,8 +144,9 @@ def describe(action: Action) -> str:
 class Actions(QObject):
     """The window's QActions. GUI thread only.
 
-    icon: gives a QIcon for a name; call refresh_icons() when the theme changed. triggered(id) tells
-    which action was chosen, whatever way; connect() is the shorter way for one action.
+    icon: gives a QIcon for a name; it is asked when actions are shown, for a start would wait for
+    dozens of pictures. Call refresh_icons() when the theme changed. triggered(id) tells which
+    action was chosen, whatever way; connect_action() is the shorter way for one action.
     """
 
     triggered = Signal(str)
@@ -161,6 +162,7 @@ class Actions(QObject):
         self._table = {action.id: action for action in table}
         self._actions: dict[str, QAction] = {}
         self._connected: set[str] = set()
+        self._stale = True  # the icons are not those of the theme there is now
         for entry in self._table.values():
             if entry.scope != "window":
                 continue
@@ -177,7 +179,6 @@ class Actions(QObject):
             action.triggered.connect(self._on_triggered)
             window.addAction(action)
             self._actions[entry.id] = action
-        self.refresh_icons()
 
     def __getitem__(self, action_id: str) -> QAction:
         """The QAction of a window action; KeyError where there is none."""
@@ -209,6 +210,7 @@ class Actions(QObject):
 
     def available(self) -> list[tuple[Action, QAction]]:
         """What can be chosen now: connected and enabled, for the palette."""
+        self._fetch_icons()
         return [
             (self._table[action_id], action)
             for action_id, action in self._actions.items()
@@ -217,6 +219,7 @@ class Actions(QObject):
 
     def fill(self, menu: QMenu, ids: Iterable[str]) -> QMenu:
         """Add actions to a menu ("-" is a separator); unconnected ones are left out."""
+        self._fetch_icons()
         for action_id in ids:
             if action_id == "-":
                 menu.addSeparator()
@@ -225,9 +228,13 @@ class Actions(QObject):
         return menu
 
     def refresh_icons(self) -> None:
-        """Fetch the icons again, in the colours of the theme there is now."""
-        if self._icon is None:
+        """The theme is another: fetch the icons again, in its colours, when they are next shown."""
+        self._stale = True
+
+    def _fetch_icons(self) -> None:
+        if self._icon is None or not self._stale:
             return
+        self._stale = False
         for action_id, action in self._actions.items():
             name = self._table[action_id].icon
             if name:
