@@ -11,6 +11,7 @@ from pathlib import Path
 
 from installers.project import PACKAGING, BuildError, Project
 from installers.windows import LEAST_BUILD, PROGRAMS, copyright_line, version4
+from installers.wizard_picture import write_picture
 
 # The longest path that programs without long paths can open, with its end (MAX_PATH).
 _LONGEST_PATH = 260
@@ -18,7 +19,7 @@ _LONGEST_PATH = 260
 _INTRODUCTION = """\
 {title} {version}
 
-{title} itself is under the licence that comes first. It contains the work of others, listed after
+{title} itself is under the licence that comes first. It contains the work of others, listed after \
 it; their licences' texts are installed with it, in _internal\\resources\\licences.
 
 """
@@ -27,13 +28,13 @@ it; their licences' texts are installed with it, in _internal\\resources\\licenc
 def write_project(
     folder: Path, frozen: Path, output: Path, icon: Path, target: str, sign: str, project: Project
 ) -> None:
-    """Write project.nsh, install.nsh, remove.nsh and the licence page's text into folder.
+    """Write the three .nsh files, the licence page's text and a picture into folder.
 
     sign: the command that signs the uninstaller, "" for none. Raises BuildError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     files = payload(frozen)
-    licence = folder / "licence.txt"
+    licence, picture = folder / "licence.txt", folder / "side.bmp"
     window, console = PROGRAMS
     defined = {
         "NAME": project.name,
@@ -55,6 +56,7 @@ def write_project(
         "SIZE_KB": str(sum(_source(frozen, name).stat().st_size for name in files) // 1024),
         "TARGET": target,
         "ICON": str(icon),
+        "PICTURE": str(picture),
         "LICENCE": str(licence),
         "OUTPUT": str(output),
     }
@@ -63,6 +65,7 @@ def write_project(
     _write(folder / "project.nsh", definitions(defined))
     _write(folder / "install.nsh", install_lines(frozen, files))
     _write(folder / "remove.nsh", remove_lines(files))
+    write_picture(icon, picture)
     licence.write_text(_licence_text(frozen, project), encoding="utf-8-sig", newline="\r\n")
 
 

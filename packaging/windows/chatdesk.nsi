@@ -82,8 +82,14 @@ Var Upgrading   ; in the uninstaller: "yes" where a newer version takes over
 
 !define MUI_ICON "${ICON}"
 !define MUI_UNICON "${ICON}"
+!define MUI_WELCOMEFINISHPAGE_BITMAP "${PICTURE}"
+!define MUI_WELCOMEFINISHPAGE_BITMAP_STRETCH AspectFitHeight
+!define MUI_UNWELCOMEFINISHPAGE_BITMAP "${PICTURE}"
+!define MUI_UNWELCOMEFINISHPAGE_BITMAP_STRETCH AspectFitHeight
 !define MUI_ABORTWARNING
 
+!define MUI_PAGE_HEADER_TEXT "Licences"
+!define MUI_PAGE_HEADER_SUBTEXT "Whose work ${TITLE} is, and what you may do with it."
 !define MUI_LICENSEPAGE_TEXT_TOP "${TITLE} is free software. These are its licence and those of what it contains."
 !define MUI_LICENSEPAGE_TEXT_BOTTOM "There is nothing that you must agree to in order to use ${TITLE}."
 !define MUI_LICENSEPAGE_BUTTON "$(^NextBtn)"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from installers import nsis, nsis_project, portable, windows
+from installers import icons, nsis, nsis_project, portable, windows, wizard_picture
 from installers.project import PACKAGING, BuildError, Project, architecture, read_project
 
 
@@ -111,14 +111,31 @@ def test_the_licence_page_has_our_licence_and_the_others(
     frozen: Path, tmp_path: Path, project: Project
 ) -> None:
     folder = tmp_path / "made"
+    icon = tmp_path / "icon.ico"
+    icon.write_bytes(icons.ico({16: b"\x10\x20\x30\xff" * 256}))
     nsis_project.write_project(
-        folder, frozen, tmp_path / "out.exe", tmp_path / "icon.ico", "amd64-unicode", "", project
+        folder, frozen, tmp_path / "out.exe", icon, "amd64-unicode", "", project
     )
     page = (folder / "licence.txt").read_bytes()
     assert page.startswith(b"\xef\xbb\xbf")  # NSIS takes it for UTF-8 by this
     assert b"Permission is hereby granted" in page
     assert page.rstrip().endswith(b"THIRD-PARTY.txt")  # what stands in for the list is its name
     assert "\n!define SIGN" not in (folder / "project.nsh").read_text("utf-8")
+
+
+def test_the_installers_picture_shows_the_largest_bitmap_of_the_icon(tmp_path: Path) -> None:
+    icon = tmp_path / "icon.ico"
+    drawn = {16: b"\0\0\0\0" * 256, 32: b"\x10\x20\x30\xff" * 1024, 256: bytes(262144)}
+    icon.write_bytes(icons.ico(drawn))
+    assert wizard_picture.icon_pixels(icon.read_bytes()) == (32, b"\x30\x20\x10\xff" * 1024)
+
+    picture = tmp_path / "side.bmp"
+    wizard_picture.write_picture(icon, picture)
+    data = picture.read_bytes()
+    assert data[:2] == b"BM" and len(data) == 54 + 164 * 314 * 3
+    assert data.count(b"\x30\x20\x10" * 32) == 32
+    with pytest.raises(BuildError, match="no image"):
+        wizard_picture.icon_pixels(b"\x89PNG\r\n")
 
 
 def test_the_64_bit_installer_is_made_where_it_can_be(tmp_path: Path) -> None:
