@@ -3,7 +3,8 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests run test lint test-unit test-model test-ui test-e2e smoke bench clean distclean
+.PHONY: help setup setup-tests run test lint test-unit test-model test-ui test-e2e smoke bench
+.PHONY: installer installer-test package-test clean distclean
 
 PYTHON ?= $(shell sh packaging/find-python.sh)
 BIN := .venv/bin
@@ -16,6 +17,8 @@ help:
 	@echo 'make lint     only the checks: ruff, mypy, the layers'
 	@echo 'make smoke    ask the model one question as a check of the whole'
 	@echo 'make bench    measure, and compare with the budgets'
+	@echo 'make installer       build the installers for this system into dist'
+	@echo 'make installer-test  build what is missing of them, and try them on clean systems (as root)'
 	@echo 'make clean    remove what the tools left; make distclean also removes .venv'
 
 setup:
@@ -52,6 +55,28 @@ smoke: setup
 
 bench: setup
 	@$(BIN)/python -m benchmarks
+
+# With the Python of .venv: it is the one that is inside. Another one: make installer PYTHON=...
+installer: setup
+	@echo 'The first time this takes about 20 minutes on two cores, 14 of them for llama.cpp; then 5.'
+	@$(BIN)/python packaging/build.py
+
+installer-test: setup-tests
+	@if [ "$$(uname -s)" = Linux ] && [ "$$(id -u)" != 0 ]; then \
+	    echo 'Clean systems are made with debootstrap and chroot, which needs root.' >&2; \
+	    echo 'Run it as root, in a container or a virtual machine that may mount.' >&2; \
+	    exit 1; \
+	fi
+	@if [ "$$(uname -s)" = Linux ] && ! command -v debootstrap >/dev/null; then \
+	    echo 'Clean systems are made with debootstrap: apt-get install debootstrap' >&2; \
+	    exit 1; \
+	fi
+	@echo 'What is missing is built first (5 to 20 minutes); the tests take about 15.'
+	@$(BIN)/python packaging/build.py --missing
+	$(PYTEST) -rs tests/installer
+
+package-test: setup-tests
+	@$(BIN)/python packaging/try_package.py
 
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
