@@ -45,6 +45,7 @@ _DATA = (
     "PySide6/Qt/translations/*",  # Chatdesk speaks English; Qt's own words are few
     "PySide6/Qt/qml/*",
     "PySide6/Qt/resources/*",
+    *("PySide6/translations/*", "PySide6/qml/*", "PySide6/resources/*"),  # the same on Windows
     "*.pyi",
     "*/py.typed",
     "certifi/*",  # the system's certificates are asked (truststore)
@@ -101,6 +102,11 @@ SYSTEM_LIBRARIES = (
 _UNUSED_LIBRARIES = (
     *("libQt6EglFS*", "libQt6EglFs*", "libQt6OpenGL*", "libQt6Qml*", "libQt6Quick*"),
     *("libQt6VirtualKeyboard*", "libQt6Pdf*", "libQt6Sql*", "libQt6Test*", "libQt6Xml*"),
+    *("Qt6OpenGL*.dll", "Qt6Qml*.dll", "Qt6Quick*.dll", "Qt6VirtualKeyboard*.dll"),
+    *("Qt6Pdf*.dll", "Qt6Sql.dll", "Qt6Test.dll", "Qt6Xml.dll"),
+    # On Windows: OpenGL in software (20 MB) and Direct3D's compiler. Chatdesk's windows are drawn
+    # without either.
+    *("opengl32sw.dll", "d3dcompiler_*.dll"),
     *("libllama-common*", "libmtmd*"),
     *("libgtk-3*", "libgdk*", "libatk*", "libatspi*", "libcairo*", "libpango*", "libepoxy*"),
     *("libharfbuzz*", "libgraphite2*", "libfribidi*", "libthai*", "libdatrie*", "libpixman*"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from installers import icons, nsis, nsis_project, portable, windows, wizard_picture
+from installers import contents, icons, nsis, nsis_project, portable, windows, wizard_picture
 from installers.project import PACKAGING, BuildError, Project, architecture, read_project
 
 
@@ -94,6 +94,19 @@ def test_every_file_is_installed_by_name_and_deleted_by_name(frozen: Path) -> No
         'RMDir "$INSTDIR\\_internal\\a"',
         'RMDir "$INSTDIR\\_internal"',
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [("PySide6\\Qt6Core.dll", True), ("PySide6\\plugins\\platforms\\qwindows.dll", True),
+     ("llama_cpp\\lib\\ggml-cpu-haswell.dll", True), ("python313.dll", True),
+     ("PySide6\\opengl32sw.dll", False), ("PySide6\\Qt6Qml.dll", False),
+     ("PySide6\\plugins\\platforms\\qdirect2d.dll", False),
+     ("PySide6\\translations\\qtbase_de.qm", False)],
+)  # fmt: skip
+def test_what_is_left_out_on_windows(name: str, kept: bool) -> None:
+    kind = "DATA" if name.endswith(".qm") else "BINARY"
+    assert contents.keep((name, "", kind)) is kept
 
 
 def test_a_name_that_windows_does_not_allow_is_an_error(frozen: Path) -> None:
