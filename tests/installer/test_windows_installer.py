@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from installers import nsis
 from installers.project import Project, read_project
+from installers.windows import SIGN_COMMAND
 from wine_prefix import PROFILE, WinePrefix, application_id
 
 pytestmark = pytest.mark.timeout(600)
@@ -419,6 +420,17 @@ def test_nothing_changes_while_a_program_does_not_close(
 def test_a_folder_with_too_long_a_path_is_refused(windows: WinePrefix, old: Path) -> None:
     assert install(windows, old, "/D=C:\\" + "very long\\" * 22) == NO_ROOM
     assert windows.registry(UNINSTALL) == {}
+
+
+def test_the_uninstaller_is_signed_while_it_is_made(
+    build: Callable[[str, set[str]], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool, signed = tmp_path / "a tool.sh", tmp_path / "signed"
+    tool.write_text(f'#!/bin/sh\nhead -c 2 "$2" >>"{signed}"\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv(SIGN_COMMAND, f'"{tool}" /option')
+    build("0.4.0", OLD_FILES)
+    assert signed.read_bytes() == b"MZ"  # one program, and as the last word of the command
 
 
 def test_the_same_files_give_the_same_installer(
