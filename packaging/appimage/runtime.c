@@ -149,6 +149,17 @@ static int run(const struct image *image, const struct record *record, char **ar
     return code;
 }
 
+/* Open the folder just made; in a place that others may write to it could be another one by now. */
+static int open_extracted(int *folder)
+{
+    struct stat there;
+    *folder = open(extracted, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (*folder < 0 || fstat(*folder, &there) != 0 || there.st_uid != geteuid()) {
+        return trouble(NO_PLACE, "The folder %s cannot be opened.", extracted);
+    }
+    return FINE;
+}
+
 static int extract(const struct image *image, const struct record *record, const char *pattern)
 {
     struct squash *squash = calloc(1, sizeof *squash);
@@ -167,9 +178,10 @@ static int extract(const struct image *image, const struct record *record, const
                              strerror(errno));
     }
     if (code == FINE) {
-        folder = open(extracted, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        code = folder < 0 ? trouble(NO_PLACE, "The folder %s cannot be opened.", extracted)
-                          : tree_write(squash, &writing, folder);
+        code = open_extracted(&folder);
+        if (code == FINE) {
+            code = tree_write(squash, &writing, folder);
+        }
         if (code == FINE && fchmod(folder, 0755) != 0) {
             code = trouble(NO_INPUT_OUTPUT, "Unpacking failed: %s.", strerror(errno));
         }

@@ -15,7 +15,7 @@
 
 #include "image.h"
 
-enum { METADATA = 8192, DEEPEST = 64, KEPT_BLOCKS = 16 };
+enum { METADATA = 8192, DEEPEST = 32, KEPT_BLOCKS = 16 };
 
 /* A place in a run of compressed metadata blocks, read on from there. */
 struct cursor {

@@ -579,6 +579,48 @@ class TestExtracting:
         assert sorted(str(path.relative_to(root)) for path in root.rglob("*")) == found
 
 
+class TestSayingWhatIsWrong:
+    """Who double-clicked the file sees no terminal."""
+
+    @pytest.fixture
+    def shown(self, person: Any) -> Path:
+        """What a stand-in for the desktop's window tool was told."""
+        told = person.home / "told"
+        tool = person.home / "zenity"
+        tool.write_text(f'#!/bin/sh\nprintf "%s|" "$@" > {told}.new; mv {told}.new {told}\n')
+        tool.chmod(0o755)
+        person.environment["PATH"] = f"{person.home}:{person.environment['PATH']}"
+        return told
+
+    def test_a_double_click_that_fails_opens_a_window(
+        self, file: Path, person: Any, shown: Path
+    ) -> None:
+        os.truncate(file, file.stat().st_size - 1)
+        done = person.start(file, environment={"DISPLAY": ":0"})
+        assert done.returncode == WRONG_DATA
+        deadline = time.monotonic() + 30
+        while not shown.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        words = shown.read_text().split("|")
+        assert words[:6] == ["--error", "--no-markup", "--title", "Standin", "--text", words[5]]
+        assert "not complete" in words[5]
+
+    @pytest.mark.parametrize("arguments", (("--version",), ("ask", "what"), ("--appimage-help",)))
+    def test_a_command_tells_only_where_it_was_given(
+        self, file: Path, person: Any, shown: Path, arguments: tuple[str, ...]
+    ) -> None:
+        os.truncate(file, file.stat().st_size - 1)
+        assert person.start(file, *arguments, environment={"DISPLAY": ":0"}).stderr
+        assert not shown.exists()
+
+    def test_without_a_display_there_is_no_window(
+        self, file: Path, person: Any, shown: Path
+    ) -> None:
+        os.truncate(file, file.stat().st_size - 1)
+        assert person.start(file).stderr
+        assert not shown.exists()
+
+
 def two_versions(
     build: Callable[..., Path], runtime: Path, application: Path, folder: Path
 ) -> tuple[Path, Path]:
