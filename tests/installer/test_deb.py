@@ -164,6 +164,11 @@ def test_nothing_is_wrong_for_the_doctor(ann: Sitting) -> None:
     assert report["ok"], report
 
 
+def test_no_part_of_the_program_is_missing(root: CleanRoot, display: Mapping[str, str]) -> None:
+    told = root.run("chatdesk", "doctor", "--modules", environment={"DISPLAY": display["DISPLAY"]})
+    assert told
+
+
 def test_the_smoke_test_passes(root: CleanRoot, display: Mapping[str, str], tmp_path: Path) -> None:
     # Its own home is outside, so the wrapper gives it one inside.
     inside = {"CHATDESK_DATA_DIR": f"{HOME}/smoke", "DISPLAY": display["DISPLAY"]}
