@@ -189,6 +189,20 @@ def _may_be_written(record: logging.LogRecord) -> bool:
 class _LogFile(RotatingFileHandler):
     """A rotating log only its owner can read; it is opened by the first record."""
 
+    _formatted: str | None = None  # while a record is written
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            super().emit(record)
+        finally:
+            self._formatted = None
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Asked for twice: for the size, and to write it. The handler's lock is held."""
+        if self._formatted is None:
+            self._formatted = super().format(record)
+        return self._formatted
+
     def _open(self) -> io.TextIOWrapper:
         descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         return io.TextIOWrapper(

@@ -52,6 +52,7 @@ def pytest_collection_finish() -> None:
     """Let the garbage collector not look again and again at what all tests have in common."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000, 20, 50)  # objects more than there were; Python's own is 700, 10, 10
 
 
 def pytest_unconfigure() -> None:

@@ -245,6 +245,12 @@ CUT: dict[str, tuple[list[Any], str]] = {
     "an error": ([event({"error": {"message": "Out of memory"}})], "Out of memory"),
     "garbage": ([b"data: {not json\n\n"], "Faulty sent something that cannot be read"),
     "no UTF-8": ([b"data: \xff\xfe\n\n"], "cannot be read"),
+    "no objects": ([b"data: []\n\n", b"data: 12\n\n"], "before the reply was complete"),
+    "no choices": ([b'data: {"choices": 5}\n\n'], "before the reply was complete"),
+    "no text": (
+        [b'data: {"choices": [{"delta": {"content": 7}}]}\n\n'],
+        "before the reply was complete",
+    ),
     "nested without end": ([b"data: " + b"[" * 20_000 + b"\n\n"], "cannot be read"),
     "half a character": ([HALF], "before the reply was complete"),
     "half a character as an event": ([HALF + b"\n\n"], "cannot be read"),

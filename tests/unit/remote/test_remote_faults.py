@@ -1,5 +1,6 @@
-"""What comes of a reply when the server, or the way to it, fails: for each fault what the person
-is told, that no word is lost, and that the key goes nowhere else.
+"""What comes of a reply when the server, or the way to it, fails: waits, ends, detours.
+
+All faults one by one, with what the person sees of them, are in test_every_fault.py.
 """
 
 from __future__ import annotations
@@ -7,14 +8,12 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import trustme
 from faults import (
     DONE,
     RESET,
@@ -115,34 +114,6 @@ def test_a_server_that_says_when_is_waited_for_that_long(bench: Bench) -> None:
     assert len(reply.retries) >= 7  # the countdown is told each second
 
 
-def test_a_server_that_wants_hours_is_not_waited_for(bench: Bench) -> None:
-    reply, server = bench.ask(error(429, "Tomorrow", "Retry-After: 90000"), good("Yes"))
-    assert "before" in reply.error.what
-    assert reply.error.retryable
-    assert len(server.asked) == 1
-    assert bench.waits == []
-
-
-def test_a_spent_quota_is_not_tried_again(bench: Bench) -> None:
-    reply, server = bench.ask(error(429, "You exceeded your quota", type="insufficient_quota"))
-    assert len(server.asked) == 1
-    assert reply.error.advice
-
-
-@pytest.mark.parametrize("code", [408, 409, 500, 502, 503, 504, 529])
-def test_a_server_in_trouble_is_asked_again(bench: Bench, code: int) -> None:
-    reply, server = bench.ask(error(code, "Oh"), good("Yes"))
-    assert reply.text == "Yes"
-    assert len(server.asked) == 2
-
-
-def test_a_server_that_never_recovers_is_given_up(bench: Bench) -> None:
-    reply, server = bench.ask(error(500, "Oh"))
-    assert 3 <= len(server.asked) <= 10
-    assert reply.error.retryable
-    assert str(len(server.asked)) in reply.error.what
-
-
 def test_a_connection_reset_before_the_first_word_is_tried_again(bench: Bench) -> None:
     reply, server = bench.ask((RESET,), (STREAM_HEAD, RESET), good("Yes"))
     assert reply.text == "Yes"
@@ -166,13 +137,6 @@ def test_a_wait_is_cancelled_at_once(make_bench: Callable[..., Bench]) -> None:
     assert reply.usage == Usage()
 
 
-@pytest.mark.parametrize("code", [400, 401, 403, 404, 422])
-def test_what_will_not_change_is_not_tried_again(bench: Bench, code: int) -> None:
-    reply, server = bench.ask(error(code, "No"), good("Yes"))
-    assert reply.error.what
-    assert len(server.asked) == 1
-
-
 def test_a_wrong_key_is_told_from_other_refusals(bench: Bench) -> None:
     reply, _ = bench.ask(error(401, f"Incorrect API key provided: {KEY}"))
     assert "key" in reply.error.what.lower()
@@ -192,28 +156,6 @@ def test_a_computer_that_refuses_is_told(bench: Bench) -> None:
 # -- after the first word: kept, never asked again -------------------------------------------------
 
 
-def test_a_reset_in_the_middle_keeps_the_words(bench: Bench) -> None:
-    cut, server = bench.ask(reply(chunk("Once"), chunk(" upon"), RESET), good("Other"))
-    assert cut.text == "Once upon"
-    assert isinstance(cut.error, ReplyInterrupted)
-    assert cut.error.retryable
-    assert len(server.asked) == 1
-
-
-def test_an_error_in_the_middle_keeps_the_words(bench: Bench) -> None:
-    cut, server = bench.ask(reply(chunk("Once"), event({"error": {"message": "Out of memory"}})))
-    assert cut.text == "Once"
-    assert isinstance(cut.error, ReplyInterrupted)
-    assert "Out of memory" in str(cut.error) + cut.error.detail
-    assert len(server.asked) == 1
-
-
-def test_a_stream_that_ends_without_a_reason_is_interrupted(bench: Bench) -> None:
-    cut, _ = bench.ask(reply(chunk("Once"), chunk(" upon")))
-    assert cut.text == "Once upon"
-    assert isinstance(cut.error, ReplyInterrupted)
-
-
 def test_a_stall_ends_as_interrupted(make_bench: Callable[..., Bench]) -> None:
     cut, server = make_bench(idle_s=0.3).ask(reply(chunk("Once"), STALL))
     assert cut.text == "Once"
@@ -229,14 +171,6 @@ def test_comments_alone_do_not_hold_a_reply_for_ever(make_bench: Callable[..., B
     server.wait_until_a_client_is_gone()
 
 
-def test_a_slow_drip_of_words_is_a_reply(make_bench: Callable[..., Bench]) -> None:
-    words = b"".join(chunk(word) for word in ("Slow", " but", " sure")) + chunk(reason="stop")
-    steps = [Repeat(words[at : at + 1], 1, 0.0005) for at in range(len(words))]
-    slow, _ = make_bench(idle_s=5).ask(reply(*steps, DONE))
-    assert slow.text == "Slow but sure"
-    assert slow.reason == "stop"
-
-
 def test_cancelling_closes_the_connection(bench: Bench) -> None:
     server = bench.serve(reply(chunk("Once"), STALL))
     bench.desk.add("Server", server.base_url, KEY)
@@ -247,20 +181,6 @@ def test_cancelling_closes_the_connection(bench: Bench) -> None:
 
 
 # -- odd but harmless ------------------------------------------------------------------------------
-
-
-def test_a_letter_cut_in_two_by_the_network_is_whole(bench: Bench) -> None:
-    data = chunk("Grüße, 世界 🙂")
-    pieces = [Repeat(data[at : at + 1], 1, 0.0005) for at in range(len(data))]
-    whole, _ = bench.ask(reply(*pieces, chunk(reason="stop"), DONE))
-    assert whole.text == "Grüße, 世界 🙂"
-
-
-def test_other_line_ends_and_comments_are_understood(bench: Bench) -> None:
-    lines = b": ping\n\n" + chunk("Yes").replace(b"\n\n", b"\r\n\r\n")
-    whole, _ = bench.ask(reply(lines, chunk(".", "stop").replace(b"\n\n", b"\r\n\r\n"), DONE))
-    assert whole.text == "Yes."
-    assert whole.reason == "stop"
 
 
 # Signs of life and marks that are no words: by the format's rules none of them is an event.
@@ -288,21 +208,20 @@ SPOKEN = {
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"], ids=["LF", "CRLF", "CR"])
-@pytest.mark.parametrize("nothing", NO_EVENT.values(), ids=NO_EVENT.keys())
 @pytest.mark.parametrize("kind", SPOKEN)
-def test_events_without_data_are_passed_over(
-    bench: Bench, kind: str, nothing: bytes, end: bytes
-) -> None:
-    steps = [b"\xef\xbb\xbf", nothing]
-    for spoken in SPOKEN[kind]:
-        steps += [MARKED + spoken, nothing, b"\n"]
-    ended = [] if kind == "tgi" else [DONE, nothing]
-    server = bench.serve(reply(*(step.replace(b"\n", end) for step in (*steps, *ended))))
+def test_events_without_data_are_passed_over(bench: Bench, kind: str, end: bytes) -> None:
+    server = bench.serve()
     bench.desk.add("Server", server.base_url, KEY, kind=kind)
-    whole = bench.desk.ask("Server:model", "Hello")
-    assert whole.text == "Yes."
-    assert whole.reason == "stop"
-    assert len(server.asked) == 1
+    for name, nothing in NO_EVENT.items():
+        steps = [b"\xef\xbb\xbf", nothing]
+        for spoken in SPOKEN[kind]:
+            steps += [MARKED + spoken, nothing, b"\n"]
+        ended = [] if kind == "tgi" else [DONE, nothing]
+        server.asked.clear()
+        server.answers = [reply(*(step.replace(b"\n", end) for step in (*steps, *ended)))]
+        whole = bench.desk.ask("Server:model", "Hello")
+        assert (whole.text, whole.reason) == ("Yes.", "stop"), name
+        assert len(server.asked) == 1, name
 
 
 @pytest.mark.parametrize("kind", SPOKEN)
@@ -313,13 +232,6 @@ def test_a_stream_of_nothing_but_signs_of_life_is_no_reply(bench: Bench, kind: s
     assert nothing.error.what.startswith("Server ended")
     assert nothing.text == ""
     assert len(server.asked) > 1  # it may be about to have the model loaded
-
-
-def test_a_second_finish_changes_nothing(bench: Bench) -> None:
-    end = chunk(reason="stop")
-    whole, _ = bench.ask(reply(chunk("Yes"), end, end, DONE, DONE))
-    assert whole.text == "Yes"
-    assert whole.reason == "stop"
 
 
 def test_a_missing_done_is_forgiven(bench: Bench) -> None:
@@ -351,25 +263,6 @@ def test_reasoning_comes_apart_from_the_text(bench: Bench) -> None:
 # -- hostile or broken -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "garbage",
-    [
-        b"data: {not json\n\n",
-        b"data: \xff\xfe\n\n",
-        b"data: []\n\n",
-        b"data: 12\n\n",
-        b'data: {"choices": 5}\n\n',
-        b'data: {"choices": [{"delta": {"content": 7}}]}\n\n',
-        b"data: " + b"[" * 20_000 + b"\n\n",
-    ],
-)
-def test_garbage_ends_in_words_and_keeps_what_came(bench: Bench, garbage: bytes) -> None:
-    cut, _ = bench.ask(reply(chunk("Once"), garbage))
-    assert cut.text == "Once"
-    assert isinstance(cut.error, ReplyInterrupted)
-    assert "Traceback" not in str(cut.error)
-
-
 def test_a_line_of_100_megabytes_is_not_swallowed(bench: Bench) -> None:
     cut, server = bench.ask(
         reply(chunk("Once"), b'data: {"choices": "', Repeat(b"x" * MB, 100)), good("Other")
@@ -380,7 +273,7 @@ def test_a_line_of_100_megabytes_is_not_swallowed(bench: Bench) -> None:
 
 
 def test_a_compressed_bomb_is_refused(bench: Bench) -> None:
-    bomb = gzip.compress(b"data: " + b"x" * (64 * MB))
+    bomb = gzip.compress(b"data: " + b"x" * (16 * MB), 1)
     head = STREAM_HEAD.replace(b"\r\n\r\n", b"\r\ncontent-encoding: gzip\r\n\r\n")
     refused, server = bench.ask((head, bomb))
     assert "compress" in refused.error.what
@@ -401,23 +294,6 @@ def test_an_error_page_is_told_by_its_number(bench: Bench) -> None:
     assert "<h1>" not in refused.error.what + refused.error.advice
 
 
-def test_another_kind_of_content_is_told(bench: Bench) -> None:
-    refused, _ = bench.ask(status(200, b"\x89PNG", kind="image/png"))
-    assert refused.error.what
-    assert refused.text == ""
-
-
-def test_a_server_that_does_not_stream_is_understood_or_told(bench: Bench) -> None:
-    whole = {
-        "object": "chat.completion",
-        "choices": [
-            {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Y"}}
-        ],
-    }
-    answered, _ = bench.ask(status(200, whole))
-    assert answered.text == "Y" or answered.error.what
-
-
 def test_control_characters_of_a_server_are_not_shown(bench: Bench) -> None:
     refused, _ = bench.ask(error(400, "Bad \x1b[31mred\x1b[0m \u202e model " + "x" * 10_000))
     words = str(refused.error) + refused.error.detail
@@ -427,28 +303,6 @@ def test_control_characters_of_a_server_are_not_shown(bench: Bench) -> None:
 
 
 # -- the key ---------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("code", [301, 302, 307, 308])
-def test_a_redirect_to_another_origin_gets_neither_key_nor_words(bench: Bench, code: int) -> None:
-    other = bench.serve(good("Thanks"))
-    refused, server = bench.ask(status(code, b"", f"Location: {other.base_url}/chat/completions"))
-    assert other.root.partition("//")[2] in refused.error.what
-    assert (other.asked, other.lists) == ([], [])
-    assert server.asked[0].headers["authorization"] == f"Bearer {KEY}"
-
-
-def test_a_redirect_within_the_origin_is_followed(bench: Bench) -> None:
-    server = bench.serve()
-    server.answers += [
-        status(307, b"", f"Location: {server.root}/new/chat/completions"),
-        good("Yes"),
-    ]
-    bench.desk.add("Server", server.base_url, KEY)
-    followed = bench.desk.ask("Server:model", "Hello")
-    assert followed.text == "Yes"
-    assert server.asked[1].path == "/new/chat/completions"
-    assert server.asked[1].body == server.asked[0].body
 
 
 def test_a_circle_of_redirects_ends(bench: Bench) -> None:
@@ -466,26 +320,3 @@ def test_a_request_tells_no_more_than_it_must(bench: Bench) -> None:
         *("model", "messages", "stream", "stream_options", "temperature", "top_p", "max_tokens"),
         *("seed", "stop", "max_completion_tokens"),
     }
-
-
-def test_a_bad_certificate_is_told_and_nothing_is_sent(bench: Bench) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trustme.CA().issue_cert("localhost").configure_cert(context)
-    server = bench.serve(good("Yes"), tls=context)
-    bench.desk.add("Server", server.base_url, KEY)
-    refused = bench.desk.ask("Server:model", "Hello")
-    assert "certificate" in str(refused.error).lower()
-    assert (server.asked, server.lists) == ([], [])
-
-
-def test_a_certificate_of_an_authority_of_ones_own_is_trusted(
-    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
-    server = bench.serve(good("Yes"), tls=context)
-    bench.desk.add("Server", server.base_url, KEY)
-    assert bench.desk.ask("Server:model", "Hello").text == "Yes"
