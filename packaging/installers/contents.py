@@ -18,6 +18,8 @@ Entry = tuple[str, str, str]
 EXCLUDED_MODULES = (
     *("tkinter", "test", "unittest", "pydoc", "doctest", "lib2to3", "ensurepip", "idlelib"),
     *("setuptools", "pkg_resources", "pip", "wheel", "_distutils_hack"),
+    # Packers that Python does without; the name of Debian's bz2 is one that no other system knows.
+    *("bz2", "_bz2", "lzma", "_lzma", "_uuid"),
     *("hf_xet", "fsspec"),  # downloads from a hub, which Chatdesk makes none of
     *("numpy.f2py", "numpy.distutils", "numpy.testing", "numpy.random", "numpy.fft"),
     *("numpy.polynomial", "numpy.ma", "numpy.conftest"),

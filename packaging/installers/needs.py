@@ -18,7 +18,8 @@ from installers.project import BuildError
 
 # The library's name and where Debian and Ubuntu have it. Two names where the change to 64-bit time
 # renamed the package (Debian 13, Ubuntu 24.04), the new one first. No versions beside those below:
-# every distribution whose glibc is new enough has all the others as new as they need to be.
+# every distribution whose glibc is new enough has all the others as new as they need to be. Only
+# libraries whose name is the same everywhere are here: the RPM asks for them by it.
 _DEBIAN = {
     "ld-linux-aarch64.so.1": "libc6",
     "ld-linux-x86-64.so.2": "libc6",
@@ -28,7 +29,6 @@ _DEBIAN = {
     "libX11.so.6": "libx11-6",
     "libbrotlicommon.so.1": "libbrotli1",
     "libbrotlidec.so.1": "libbrotli1",
-    "libbz2.so.1.0": "libbz2-1.0",
     "libc.so.6": "libc6",
     "libdbus-1.so.3": "libdbus-1-3",
     "libdl.so.2": "libc6",
@@ -38,13 +38,11 @@ _DEBIAN = {
     "libglib-2.0.so.0": "libglib2.0-0t64 | libglib2.0-0",
     "libgssapi_krb5.so.2": "libgssapi-krb5-2",
     "libgthread-2.0.so.0": "libglib2.0-0t64 | libglib2.0-0",
-    "liblzma.so.5": "liblzma5",
     "libm.so.6": "libc6",
     "libpthread.so.0": "libc6",
     "libresolv.so.2": "libc6",
     "librt.so.1": "libc6",
     "libstdc++.so.6": "libstdc++6",
-    "libuuid.so.1": "libuuid1",
     "libwayland-client.so.0": "libwayland-client0",
     "libwayland-cursor.so.0": "libwayland-cursor0",
     "libwayland-egl.so.1": "libwayland-egl1",

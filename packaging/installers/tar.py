@@ -69,7 +69,7 @@ def _plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
 def _filters() -> list[dict[str, int]]:
     """Programs' jumps made alike before packing (BCJ); every xz unpacks it."""
     before = [{"id": lzma.FILTER_X86}] if architecture() == "x86_64" else []
-    return [*before, {"id": lzma.FILTER_LZMA2, "preset": 9}]
+    return [*before, {"id": lzma.FILTER_LZMA2, "preset": 6}]
 
 
 def _write_scripts(tree: Path, known: dict[str, str]) -> None:
