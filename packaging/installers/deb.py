@@ -98,9 +98,8 @@ def _write_control(tree: Path, project: Project) -> None:
     (folder / "control").write_text(control(project, needed, size), encoding="utf-8")
     (folder / "md5sums").write_text(sums, encoding="utf-8")
     shutil.copyfile(_CONTROL / "postrm", folder / "postrm")
-    for path in folder.iterdir():
-        path.chmod(0o755 if path.name == "postrm" else 0o644)
     for path in (*folder.iterdir(), folder, tree):
+        path.chmod(0o755 if path.is_dir() or path.name == "postrm" else 0o644)
         os.utime(path, (source_date(), source_date()))
 
 
