@@ -263,7 +263,9 @@ CUT: dict[str, tuple[list[Any], str]] = {
 def test_what_came_before_a_fault_is_kept_and_marked(make: Make, fault: str) -> None:
     steps, words = CUT[fault]
     answer = reply(chunk("Once"), chunk(" upon"), *steps)
-    table = make(answer, good("Another"), idle_s=0.1, silent_s=0.2)
+    # On a busy machine the shorter of two bounds need not be the first to be noticed.
+    bound = {"silent_s": 0.2} if fault == "comments for ever" else {"idle_s": 0.1}
+    table = make(answer, good("Another"), **bound)
     sees(table, state=Status.INTERRUPTED, text="Once upon", words=words)
     assert table.person.clock.slept == []
 
