@@ -6,10 +6,11 @@ one list, so that an uninstall in a folder that somebody chose badly takes nothi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from installers.project import PACKAGING, BuildError, Project
+from installers.project import PACKAGING, BuildError, Project, source_date
 from installers.windows import LEAST_BUILD, PROGRAMS, copyright_line, version4
 from installers.wizard_picture import write_picture
 
@@ -66,6 +67,7 @@ def write_project(
     _write(folder / "install.nsh", install_lines(frozen, files))
     _write(folder / "remove.nsh", remove_lines(files))
     write_picture(icon, picture)
+    os.utime(picture, (source_date(), source_date()))  # it is packed with its date
     licence.write_text(_licence_text(frozen, project), encoding="utf-8-sig", newline="\r\n")
 
 
