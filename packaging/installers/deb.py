@@ -37,13 +37,16 @@ def make(frozen: Path, made: Path, dist: Path, project: Project) -> list[Path]:
     shutil.copyfile(_CONTROL / "lintian-overrides", overrides)
     linux_tree.settle(tree)
     _write_control(tree, project)
-    file = dist / f"{project.name}_{debian_version(project.version)}_{_architecture()}.deb"
+    name = f"{project.name}_{debian_version(project.version)}_{_architecture()}.deb"
+    # xz is packed at its usual level unless DPKG_DEB_COMPRESSOR_LEVEL says another: a test's build
+    # may be quick and large.
     run(
-        ["dpkg-deb", "--root-owner-group", "-Zxz", "-z6", "--build", str(tree), str(file)],
+        ["dpkg-deb", "--root-owner-group", "-Zxz", "--build", str(tree), str(made / name)],
         "pack the .deb", dict(os.environ, SOURCE_DATE_EPOCH=str(source_date())),
     )  # fmt: skip
     shutil.rmtree(tree)
-    return [file]
+    # In its place only when it is whole.
+    return [Path(shutil.move(made / name, dist / name))]
 
 
 def debian_version(version: str) -> str:

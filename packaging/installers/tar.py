@@ -41,10 +41,11 @@ def make(frozen: Path, made: Path, dist: Path, project: Project) -> list[Path]:
     }
     _write_scripts(tree, known)
     linux_tree.settle(tree)
-    file = dist / f"{project.name}-{project.version}-linux-{architecture()}.tar.xz"
-    pack(tree, file)
+    name = f"{project.name}-{project.version}-linux-{architecture()}.tar.xz"
+    pack(tree, made / name)
     shutil.rmtree(tree)
-    return [file]
+    # In its place only when it is whole.
+    return [Path(shutil.move(made / name, dist / name))]
 
 
 def pack(tree: Path, file: Path) -> None:
