@@ -235,7 +235,7 @@ class ProvidersDialog(Dialog):
                 shown[profile.id] = "environment"
         self.rows.set_places(shown)
         self.editor.set_places(found)
-        if self.list.hasFocus():  # else the person is somewhere by now
+        if self.focusWidget() is self.list:  # else the person is somewhere by now
             self._go_to_key()
 
     def _saved(self, profile: Profile) -> None:
@@ -427,7 +427,9 @@ class ProvidersDialog(Dialog):
         if self._pages.currentWidget() is self._nothing:
             self.empty.button.setFocus()
         elif self._pages.currentWidget() is self._both and not self.editor.new:
-            self.list.setFocus()
+            # The keyring may have answered before the dialog was shown: then the key has it.
+            if not self.editor.form.key.isAncestorOf(self.focusWidget() or self):
+                self.list.setFocus()
             self._go_to_key()
 
     def _go_to_key(self) -> None:
