@@ -13,8 +13,8 @@ import pytest
 
 from chatdesk.errors import ModelLoadError
 from chatdesk.providers.llama import ModelChoice, ModelParameters
-from chatdesk.providers.llama.native import SPINS
 from chatdesk.providers.llama.model import LlamaModel
+from chatdesk.providers.llama.native import SPINS
 
 LOAD = (
     "import os\n"
