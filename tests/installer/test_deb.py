@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from clean_root import HOME, PERSON_ID, CleanRoot
 from clean_root_maker import KEPT, RootError, make_root, remove_root, why_not
-from sitting import Sitting, menu_command
+from hands import wait_until
+from sitting import QUESTION, Sitting, menu_command
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRY = "/usr/share/applications/chatdesk.desktop"
@@ -107,13 +108,13 @@ def test_it_brings_no_python_of_the_system_and_only_what_it_names(root: CleanRoo
 
 def test_a_question_from_the_menu_is_answered(ann: Sitting, pictures: Path, release: str) -> None:
     ann.open(*from_menu(ann.root))
-    ann.type("Tell me a long story about a lighthouse")
+    ann.type(QUESTION)
     states = ann.wait_for_reply()
     ann.screenshot(pictures / f"deb-{release}-answer.png")
     assert states[-1] == "complete"
     assert "streaming" in states  # what was saved grew while it was written
     question, reply = ann.messages()
-    assert question["content"] == "Tell me a long story about a lighthouse"
+    assert question["content"] == QUESTION
     assert len(reply["content"]) > 40
     assert ann.close() == 0
 
@@ -155,8 +156,13 @@ def test_the_new_version_goes_on_with_the_old_chat(
     ann.open(*from_menu(ann.root))
     ann.screenshot(pictures / f"deb-{release}-updated.png")
     ann.type("Say it in one sentence")
+    wait_until(lambda: len(ann.messages()) == 4, "the question in the old chat")
     ann.wait_for_reply()
     assert ann.close() == 0
+    assert [message["content"] for message in ann.messages()[::2]] == [
+        QUESTION,
+        "Say it in one sentence",
+    ]
 
 
 def test_nothing_is_wrong_for_the_doctor(ann: Sitting) -> None:
@@ -164,12 +170,9 @@ def test_nothing_is_wrong_for_the_doctor(ann: Sitting) -> None:
     assert report["ok"], report
 
 
-def test_no_part_of_the_program_is_missing(root: CleanRoot, display: Mapping[str, str]) -> None:
-    told = root.run("chatdesk", "doctor", "--modules", environment={"DISPLAY": display["DISPLAY"]})
-    assert told
-
-
-def test_the_smoke_test_passes(root: CleanRoot, display: Mapping[str, str], tmp_path: Path) -> None:
+def test_the_smoke_test_passes_and_finds_every_part(
+    root: CleanRoot, display: Mapping[str, str], tmp_path: Path
+) -> None:
     # Its own home is outside, so the wrapper gives it one inside.
     inside = {"CHATDESK_DATA_DIR": f"{HOME}/smoke", "DISPLAY": display["DISPLAY"]}
     command = root.command("chatdesk", environment=inside)
