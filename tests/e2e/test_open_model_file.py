@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -22,6 +23,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Path]]:
     folder.mkdir()
     for name in NAMES:
         shutil.copyfile(model_file(), folder / name)
+        # The application saves what it does with fsync: it is not to wait for 300 MB of ours.
+        with (folder / name).open("rb") as file:
+            os.fsync(file.fileno())
     yield [folder / name for name in NAMES]
     shutil.rmtree(folder)
 
