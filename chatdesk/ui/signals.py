@@ -10,7 +10,7 @@ import signal
 import socket
 from collections.abc import Callable
 
-from PySide6.QtCore import QObject, QSocketNotifier
+from PySide6.QtCore import QCoreApplication, QEventLoop, QObject, QSocketNotifier
 
 
 class QuitSignals(QObject):
@@ -49,4 +49,7 @@ class QuitSignals(QObject):
         except BlockingIOError:  # Qt may wake up for nothing
             return
         if signal.SIGINT in numbers or signal.SIGTERM in numbers:
+            # What was typed before the request may still wait in the window system's queue: it
+            # belongs to the draft that is saved now.
+            QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.ExcludeSocketNotifiers)
             self._quit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from pathlib import Path
 
@@ -56,6 +57,19 @@ def test_a_termination_request_saves_as_closing_does(desk: Desk) -> None:
     desk.start()
     composer = wait_until(lambda: desk.find(id="composer"), "the composer")[0]
     assert composer["text"] == "Unsent words"
+
+
+def test_keys_that_a_busy_window_had_not_taken_yet_are_saved_at_termination(desk: Desk) -> None:
+    desk.start()
+    assert desk.process is not None
+    desk.process.send_signal(signal.SIGSTOP)
+    desk.type("Typed into a busy window")
+    desk.process.terminate()
+    desk.process.send_signal(signal.SIGCONT)
+    assert desk.process.wait(30) == 0
+    desk.start()
+    composer = wait_until(lambda: desk.find(id="composer"), "the composer")[0]
+    assert composer["text"] == "Typed into a busy window"
 
 
 def test_settings_changed_in_the_dialog_are_kept(desk: Desk) -> None:
