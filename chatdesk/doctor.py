@@ -87,7 +87,7 @@ def _answered(name: str, check: Callable[[], Check]) -> Check:
     try:
         return check()
     except ChatdeskError as error:
-        return Check(name, False, error.what, error.advice)
+        return Check(name, False, error.what, error.terminal_advice)
     except Exception as error:  # a broken installation can raise anything from anywhere
         diagnostics.logger.warning("The check %s failed.", name, exc_info=True)
         words = diagnostics.redact(f"{type(error).__name__}: {error}")[:300]

@@ -11,7 +11,7 @@ from chatdesk.chat.messages import Message, Status
 from chatdesk.cli.context import Context, pass_context
 from chatdesk.cli.output import print_hint, print_json, print_text
 from chatdesk.cli.parameters import given, model_option, sampling_options
-from chatdesk.errors import ProviderError, UsageError
+from chatdesk.errors import ChatdeskError, UsageError
 
 
 @click.command(short_help="Ask one question.")
@@ -56,7 +56,8 @@ def ask(
         if chosen.remote is not None:  # it was named, or is the default for what is new
             talk.consents.give(conversation.id, chosen.remote.profile.origin)
         reply = talk.follow(lambda: talk.session.send(conversation.id, text))
-    return _finish(reply, as_json)
+        failure = talk.why_failed(reply)
+    return _finish(reply, failure, as_json)
 
 
 def _read() -> str:
@@ -65,7 +66,7 @@ def _read() -> str:
     return sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\r\n")
 
 
-def _finish(reply: Message, as_json: bool) -> int:
+def _finish(reply: Message, failure: ChatdeskError | None, as_json: bool) -> int:
     from chatdesk.cli.conversing import only_thought
     from chatdesk.cli.shapes import message_shape
 
@@ -73,8 +74,8 @@ def _finish(reply: Message, as_json: bool) -> int:
         print_json(message_shape(reply, active=True))
     elif reply.content and not reply.content.endswith("\n"):
         print_text("")
-    if reply.status is Status.FAILED or reply.error:  # an interrupted one has its reason, too
-        raise ProviderError(reply.error or "The reply could not be written.")
+    if failure is not None:
+        raise failure
     if only_thought(reply):
         print_hint(
             "The reply ended while the model was thinking. Allow a longer one with --max-tokens."

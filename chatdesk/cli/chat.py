@@ -269,8 +269,8 @@ class TerminalChat:
         self._seen = self.talk.store.data_version()
         if ended.content and not ended.content.endswith("\n"):
             print_text("")
-        if ended.status is Status.FAILED or ended.error:
-            print_hint(ended.error or "The reply could not be written.")
+        if (failure := self.talk.why_failed(ended)) is not None:
+            print_error(failure)
             if ended.status is Status.INTERRUPTED and ended.content:
                 print_hint("/continue goes on with it, /regenerate tries again.")
         elif only_thought(ended):

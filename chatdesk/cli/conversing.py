@@ -16,7 +16,7 @@ from chatdesk.chat.waiting import waiting_words
 from chatdesk.cli.carrier import Carrier, interrupts
 from chatdesk.cli.context import Context
 from chatdesk.cli.output import Progress, print_hint, print_text
-from chatdesk.errors import StoreError
+from chatdesk.errors import ProviderError, StoreError
 from chatdesk.headless import Worker
 from chatdesk.session import Consents, Gatekeeper, Session, Silent
 
@@ -64,7 +64,7 @@ class Screen(Silent):
         self._mid_line = False
 
     def trouble(self, error: StoreError) -> None:
-        self._tell(str(error))
+        self._tell(error.in_terminal)
 
     def _tell(self, text: str) -> None:
         """A line on standard error, once, and not at the end of a line of the reply."""
@@ -107,6 +107,13 @@ class Conversing:
                 self.session.tick()
             following.clear()
         return self.session.tree(reply.conversation_id).get(reply.id)
+
+    def why_failed(self, reply: Message) -> ProviderError | None:
+        """The error that ended a reply of follow(), with the way out of it; None if none did."""
+        if reply.status is not Status.FAILED and not reply.error:
+            return None  # an interrupted one has its reason, too
+        what = reply.error or "The reply could not be written."
+        return ProviderError(what, remedy=self.session.remedy(reply.id))
 
     def _stop(self, following: list[str]) -> None:
         for conversation_id in following:

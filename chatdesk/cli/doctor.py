@@ -66,7 +66,7 @@ def _reply(context: Context) -> Check:
     try:
         speed = _tokens_per_second(context)
     except ChatdeskError as error:
-        return Check("Reply", False, error.what.rstrip("."), error.advice)
+        return Check("Reply", False, error.what.rstrip("."), error.terminal_advice)
     told = f", {speed:.0f} tokens a second" if speed is not None else ""
     return Check("Reply", True, f"the model answers{told}")
 

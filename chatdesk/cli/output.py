@@ -74,7 +74,7 @@ def print_hint(text: str) -> None:
 
 def print_error(error: ChatdeskError) -> None:
     """An expected error: one plain line on standard error."""
-    print_hint(str(error))
+    print_hint(error.in_terminal)
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -15,7 +15,7 @@ import click
 
 from chatdesk.cli.context import Context, pass_context
 from chatdesk.cli.conversations import as_json_option
-from chatdesk.cli.output import print_hint, print_json, print_table, print_text
+from chatdesk.cli.output import print_error, print_hint, print_json, print_table, print_text
 from chatdesk.errors import UsageError
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def test(context: Context, /, name: str, model: str) -> int:
     profile = context.profiles.find(name)
     with closing(context.remote_provider()) as remote:
         check = _wait(remote.test(profile, model=model))
-    print_text(" ".join(part for part in (check.what, check.advice) if part))
+    print_text(check.in_terminal)
     return 0 if check.ok else 1
 
 
@@ -214,7 +214,7 @@ def models(context: Context, /, name: str, as_json: bool) -> None:
             if not profile.models:
                 raise
             told = ()
-            print_hint(str(error))
+            print_error(error)
     listed = {model.id for model in told}
     entered = [RemoteModel(model, model) for model in profile.models if model not in listed]
     found = [*told, *entered]

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from chatdesk.errors import ModelError, NotFound, UsageError
+from chatdesk.errors import ModelError, NotFound, Remedy, UsageError
 from chatdesk.files import file_lock, replace_file
 from chatdesk.library.cache import InspectionCache
 from chatdesk.library.folder import ModelsFolder
@@ -72,7 +72,8 @@ class Library:
             if bundled is None:
                 raise NotFound(
                     "No model came with this Chatdesk.",
-                    "Add one: choose a GGUF file, or use chatdesk models add.",
+                    "Add one: choose a GGUF file.",
+                    remedy=Remedy(terminal="Use: chatdesk models add PATH."),
                 )
             return bundled
         path = _as_path(name_or_path)
@@ -217,7 +218,8 @@ class Library:
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
         raise NotFound(
             f'There is no model "{shown(Path(name))}".',
-            f"Did you mean {' or '.join(near)}?" if near else "See: chatdesk models list.",
+            f"Did you mean {' or '.join(near)}?" if near else "",
+            remedy=None if near else Remedy(terminal="See: chatdesk models list."),
         )
 
     def _known(self, name_or_path: str | Path) -> Entry:

@@ -20,7 +20,7 @@ from chatdesk.chat.messages import Conversation, Message, Role, Status, new_id
 from chatdesk.chat.provider import Provider, Request
 from chatdesk.chat.titles import title_from
 from chatdesk.chat.tree import Tree
-from chatdesk.errors import Busy, StoreError, UsageError
+from chatdesk.errors import Busy, Remedy, StoreError, UsageError
 from chatdesk.session.listener import Listener, Silent
 from chatdesk.session.outgoing import Outgoing, outgoing
 from chatdesk.session.replies import Replies
@@ -108,6 +108,13 @@ class Session:
     def so_far(self, message: Message) -> Message:
         """The message with the text that has arrived until now."""
         return self._replies.so_far(message)
+
+    def remedy(self, message_id: str) -> Remedy | None:
+        """Where that is mended which ended a reply, as far as this process saw it end.
+
+        It is not saved: what a face can do about an error is not part of the conversation.
+        """
+        return self._replies.remedy(message_id)
 
     # -- conversations ------------------------------------------------------------------------
 

@@ -14,7 +14,14 @@ from functools import partial
 from chatdesk.chat.events import Delta, Event, Failed, Finished, Started
 from chatdesk.chat.messages import Message, Status, new_id
 from chatdesk.chat.provider import Provider, Request
-from chatdesk.errors import ChatdeskError, NotFound, ReplyInterrupted, StoreError, UsageError
+from chatdesk.errors import (
+    ChatdeskError,
+    NotFound,
+    Remedy,
+    ReplyInterrupted,
+    StoreError,
+    UsageError,
+)
 from chatdesk.session.growing import STOP_PATIENCE, GrowingReply
 from chatdesk.session.listener import Listener
 from chatdesk.store import Messages
@@ -41,6 +48,7 @@ class Replies:
         self._monotonic = monotonic
         self._growing: dict[str, GrowingReply] = {}  # by message id
         self._by_conversation: dict[str, str] = {}
+        self._remedies: dict[str, Remedy] = {}  # by message id
 
     def streaming(self, conversation_id: str) -> str | None:
         """The id of the reply being written in a conversation."""
@@ -59,6 +67,10 @@ class Replies:
         """The row, as it began, of a reply being written; None for any other id."""
         reply = self._growing.get(message_id)
         return reply.message if reply else None
+
+    def remedy(self, message_id: str) -> Remedy | None:
+        """Where that is mended which ended a reply of this run of Chatdesk, where that is known."""
+        return self._remedies.get(message_id)
 
     def begin(self, message: Message) -> None:
         """Take a reply whose streaming row is saved; start() gives it a run."""
@@ -155,11 +167,13 @@ class Replies:
             self._save_end(reply)
         elif isinstance(event, Failed):
             _log.warning("A reply failed: %s %s", type(event.error).__name__, event.error.detail)
+            if event.error.remedy is not None:
+                self._remedies[message_id] = event.error.remedy
             cut = isinstance(event.error, ReplyInterrupted) and reply.wrote
             reply.finish(
                 Status.INTERRUPTED if cut else Status.FAILED,
                 usage=event.usage,
-                error=str(event.error),
+                error=event.error.told,
             )
             self._save_end(reply)
         else:
@@ -185,7 +199,7 @@ class Replies:
                 _log.warning("A reply cannot be continued in its row", exc_info=True)
 
     def _refused(self, reply: GrowingReply, error: StoreError) -> None:
-        if reply.refused(str(error)):
+        if reply.refused(error.told):
             self._listener.trouble(error)
 
     def _save_end(self, reply: GrowingReply) -> None:

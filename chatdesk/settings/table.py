@@ -16,7 +16,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
 
 from chatdesk.chat.messages import SamplingParameters
-from chatdesk.errors import SettingsError
+from chatdesk.errors import Remedy, SettingsError
 from chatdesk.settings.declared import DECLARED, LONGEST_STOP, Declared, Settings
 
 Kind = Literal["bool", "int", "float", "text", "multiline", "choice", "list", "model"]
@@ -143,8 +143,11 @@ def option(key: str) -> Option:
         return _BY_KEY[key]
     except KeyError:
         near = difflib.get_close_matches(key, _BY_KEY, n=1)
-        advice = f"Did you mean {near[0]}?" if near else "See: chatdesk settings list."
-        raise SettingsError(f'There is no setting "{_shorten(key)}".', advice) from None
+        raise SettingsError(
+            f'There is no setting "{_shorten(key)}".',
+            f"Did you mean {near[0]}?" if near else "",
+            remedy=None if near else Remedy(terminal="See: chatdesk settings list."),
+        ) from None
 
 
 def validate(key: str, value: Any) -> Any:

@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any
 
 from chatdesk.chat.messages import Conversation, new_id
-from chatdesk.errors import Busy, NotFound
+from chatdesk.errors import Busy, NotFound, Remedy
 from chatdesk.store.database import Database, Row
 from chatdesk.store.values import storable, storable_or_none, to_json
 
@@ -236,7 +236,10 @@ def _conversation(row: Row) -> Conversation:
 
 def _unknown(conversation_id: str) -> NotFound:
     if not conversation_id:
-        return NotFound("No conversation was named.", "See: chatdesk conversations list.")
+        return NotFound(
+            "No conversation was named.",
+            remedy=Remedy(terminal="See: chatdesk conversations list."),
+        )
     return NotFound(
         f"There is no conversation {conversation_id}.", "It may have been deleted for good."
     )

@@ -230,7 +230,7 @@ class CannotStart(Dialog):
         super().__init__("Chatdesk cannot start", theme, None, QSize(480, 200))
         self.setObjectName("cannotStart")
         self._data = data
-        self.body.addLayout(_head(self, error.what, error.advice))
+        self.body.addLayout(_head(self, error.what, error.window_advice))
         if error.detail:
             detail = wrapped(redact(error.detail)[:500], self, "small")
             detail.setContentsMargins(S5 + S6 + S3, 0, S5, S4)

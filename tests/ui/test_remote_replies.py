@@ -10,7 +10,7 @@ from PySide6.QtGui import QAccessible
 
 from chatdesk.chat.events import Delta, Event, Failed, Finished, Notice, Started, Waiting
 from chatdesk.chat.messages import Status, Usage
-from chatdesk.errors import ProviderError, ReplyInterrupted
+from chatdesk.errors import ProviderError, Remedy, ReplyInterrupted
 from chatdesk.ui.transcript.entries import Entry
 
 if TYPE_CHECKING:
@@ -245,3 +245,26 @@ def test_what_no_longer_fits_is_marked_for_a_provider_too(person: Person) -> Non
     run.deliver(Started("large", 1_000, 900, (first,), estimated=True, provider="Mistral"))
     assert person.transcript.entries()[0].left_out
     assert "does not see it" in person.window.header.meter.toolTip()
+
+
+@pytest.mark.parametrize("key, action", [(True, "key"), (False, "provider")])
+def test_a_failed_reply_leads_to_where_it_is_mended(
+    person: Person, monkeypatch: pytest.MonkeyPatch, key: bool, action: str
+) -> None:
+    opened: list[tuple[str, bool]] = []
+
+    def show(profile_id: str, *, key: bool) -> None:
+        opened.append((profile_id, key))
+
+    monkeypatch.setattr(person.desk.commands, "show_providers", show)
+    way = Remedy("It is in Settings.", "Use: chatdesk.", "the-id", key=key)
+    person.send("Hello").deliver(Failed(ProviderError("No.", "Check it.", remedy=way)))
+    assert last(person).error == "No. Check it."  # the button is the way
+    assert last(person).error_mend == action
+    person.act(-1, action)
+    assert opened == [("the-id", key)]
+
+
+def test_a_failed_reply_without_a_remedy_offers_none(person: Person) -> None:
+    person.send("Hello").deliver(Failed(ProviderError("No.")))
+    assert last(person).error_mend == ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from chatdesk.errors import ModelError, NotFound
 from chatdesk.library import Library, ModelInfo, check_chat, check_fits, inspect
 from chatdesk.providers.llama.choice import ModelChoice, ModelParameters
-from chatdesk.providers.profiles import provider_of
+from chatdesk.providers.profiles import ADD_PROVIDER, provider_of
 from chatdesk.settings import Settings
 
 
@@ -88,7 +88,8 @@ def find_local(library: Library, name: str) -> Path:
     if provider and not _has(library, name):
         raise NotFound(
             f'There is no provider "{provider[:80]}".',
-            "Choose another model, or set the provider up: chatdesk providers add.",
+            "Choose another model, or add the provider.",
+            remedy=ADD_PROVIDER,
         )
     return library.find(name)
 

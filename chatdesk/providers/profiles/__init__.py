@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from chatdesk.providers.profiles.accounts import Accounts, KeyPlace
 from chatdesk.providers.profiles.file import Profiles
-from chatdesk.providers.profiles.names import RemoteName, provider_of, split, typed
+from chatdesk.providers.profiles.names import ADD_PROVIDER, RemoteName, provider_of, split, typed
 from chatdesk.providers.profiles.presets import PRESETS, Continuing, Preset
 from chatdesk.providers.profiles.profile import TEMPLATES, Profile
 
 __all__ = [
+    "ADD_PROVIDER",
     "PRESETS",
     "TEMPLATES",
     "Accounts",

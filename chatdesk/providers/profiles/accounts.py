@@ -112,6 +112,7 @@ class Accounts:
             raise UsageError(
                 f"The key in the environment variable {variable} cannot be used. {error.what}",
                 error.advice,
+                remedy=error.remedy,
             ) from None
 
     def _opted_in(self, profile: Profile) -> bool:

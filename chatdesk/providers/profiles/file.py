@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from chatdesk.errors import NotFound, StoreError, UsageError
+from chatdesk.errors import NotFound, Remedy, StoreError, UsageError
 from chatdesk.files import (
     Signature,
     file_lock,
@@ -98,9 +98,8 @@ class Profiles:
         near = difflib.get_close_matches(folded(name_or_id), names, n=3, cutoff=0.5)
         raise NotFound(
             f'There is no provider "{name_or_id[:80]}".',
-            f"Did you mean {' or '.join(names[name] for name in near)}?"
-            if near
-            else "See: chatdesk providers list.",
+            f"Did you mean {' or '.join(names[name] for name in near)}?" if near else "",
+            remedy=None if near else Remedy(terminal="See: chatdesk providers list."),
         )
 
     def add(

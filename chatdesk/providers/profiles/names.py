@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from chatdesk.errors import Remedy
 from chatdesk.providers.profiles.profile import Profile
 
 if TYPE_CHECKING:
     from chatdesk.providers.profiles.file import Profiles
+
+# For the errors of names that no provider has.
+ADD_PROVIDER = Remedy(
+    "Providers are added in Settings > Providers.", "To add one: chatdesk providers add NAME."
+)
 
 
 @dataclass(frozen=True, slots=True)

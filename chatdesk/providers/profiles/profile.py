@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from chatdesk.credentials import Origin
-from chatdesk.errors import UsageError
+from chatdesk.errors import Remedy, UsageError
 from chatdesk.providers.profiles.presets import PRESETS, Preset
 
 LONGEST_NAME = 60
@@ -18,6 +18,8 @@ MOST_MODELS = 500
 MOST_HEADERS = 20
 LONGEST_VALUE = 2_000
 LARGEST_CONTEXT = 100_000_000
+
+_KEEP = Remedy(terminal="Keep it with: chatdesk keys set NAME.")
 
 # The prompt templates of TGI's native API; "" is chosen by it ("plain").
 TEMPLATES = ("plain", "chatml", "llama-2", "llama-3", "mistral", "falcon")
@@ -121,7 +123,8 @@ def checked(profile: Profile) -> Profile:
     if profile.use_environment and not profile.preset.variable:
         raise UsageError(
             f"No environment variable holds a key by convention for {profile.preset.name}.",
-            "Keep the key in the keyring: chatdesk keys set.",
+            "Keep the key in the keyring.",
+            remedy=_KEEP,
         )
     return profile
 
@@ -211,7 +214,8 @@ def _headers(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...
             raise UsageError(
                 f"The header {name} looks like a key, and headers are saved where others may read "
                 "them.",
-                "Keep the key in the keyring: chatdesk keys set.",
+                "Keep the key in the keyring.",
+                remedy=_KEEP,
             )
         if lower in _OWN or lower.startswith("proxy-"):
             raise UsageError(

@@ -15,13 +15,16 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from chatdesk.errors import ChatdeskError, ContextOverflow
+from chatdesk.errors import ChatdeskError, ContextOverflow, Remedy
 from chatdesk.providers.remote.problems import (
     Again,
     KeyProblem,
     NoSuchModel,
     NotThisApi,
     ServerProblem,
+    address_remedy,
+    entry_remedy,
+    key_remedy,
     server_words,
 )
 
@@ -159,7 +162,8 @@ def unreadable(profile: Profile, content_type: str, detail: str = "") -> NotThis
         what = f"What {profile.base_url} answers cannot be read: it is no OpenAI-compatible API."
     return NotThisApi(
         what,
-        "Check the base URL in Settings > Providers. Most end in /v1.",
+        "Check the base URL. Most end in /v1.",
+        remedy=address_remedy(profile),
         detail=server_words(f"Content-Type: {content_type or 'none'}. {detail}"),
     )
 
@@ -240,7 +244,8 @@ class _Words:
         if status < 400:
             return self._problem(
                 f"{self._name} gave no answer but pointed elsewhere (HTTP {status}).",
-                "Check the base URL in Settings > Providers.",
+                "Check the base URL.",
+                remedy=address_remedy(self._profile),
             )
         return self._problem(
             f"{self._name} did not accept the request{_quoted(refusal.words)}",
@@ -253,15 +258,16 @@ class _Words:
         size = f" of {window:,} tokens" if window else ""
         return ContextOverflow(
             f"The conversation does not fit in the model's context window{size}.",
-            "Set the provider's context size in Settings > Providers, so that older messages are "
-            "left out, or begin a new conversation.",
+            "Set the provider's context size, so that older messages are left out, or begin a new "
+            "conversation.",
+            remedy=entry_remedy(self._profile, "the context size", "--context-size N"),
             detail=_detail(self._refusal),
         )
 
     def _no_model(self) -> NoSuchModel:
         return NoSuchModel(
             f"{self._name} has no model {server_words(self._model, 100)}.",
-            "Choose another one, or correct its name in Settings > Providers.",
+            "Choose another one, or correct its name.",
             status=self._refusal.status,
             detail=_detail(self._refusal),
         )
@@ -274,14 +280,15 @@ class _Words:
 
     def _key(self) -> KeyProblem:
         if self._keyed:
-            what = f"{self._name} does not accept the key."
-            advice = "Replace it in Settings > Providers, or with: chatdesk keys set "
+            what, verb = f"{self._name} does not accept the key.", "Replace"
+            advice = "It may be mistyped, or no longer valid."
         else:
-            what = f"{self._name} wants a key, and there is none."
-            advice = "Add it in Settings > Providers, or with: chatdesk keys set "
+            what, verb = f"{self._name} wants a key, and there is none.", "Add"
+            advice = ""
         return KeyProblem(
             what,
-            f'{advice}"{self._name}".',
+            advice,
+            remedy=key_remedy(self._profile, verb),
             status=self._refusal.status,
             detail=_detail(self._refusal),
         )
@@ -292,28 +299,37 @@ class _Words:
         return NotThisApi(
             f"There is nothing like this API at {self._profile.base_url} "
             f"(HTTP {self._refusal.status}).",
-            "Check the base URL in Settings > Providers: most end in /v1. If it is right, check "
-            "the model's name.",
+            "Check the base URL: most end in /v1. If it is right, check the model's name.",
+            remedy=address_remedy(self._profile),
             status=self._refusal.status,
             detail=_detail(self._refusal),
         )
 
     def _web_page(self) -> NotThisApi:
-        advice = "Check the base URL in Settings > Providers. Most end in /v1."
+        advice = "Check the base URL. Most end in /v1."
         if _TLS_WANTED.search(self._refusal.words):
-            advice = "Begin the base URL with https:// in Settings > Providers."
+            advice = "Begin the base URL with https://."
         return NotThisApi(
             f"{self._profile.base_url} answers with a web page (HTTP {self._refusal.status}).",
             advice,
+            remedy=address_remedy(self._profile),
             status=self._refusal.status,
             detail=_detail(self._refusal),
         )
 
-    def _problem(self, what: str, advice: str, again: Again = None, why: str = "") -> ServerProblem:
+    def _problem(
+        self,
+        what: str,
+        advice: str,
+        again: Again = None,
+        why: str = "",
+        remedy: Remedy | None = None,
+    ) -> ServerProblem:
         refusal = self._refusal
         return ServerProblem(
             what,
             advice,
+            remedy=remedy,
             again=again if refusal.may_repeat else None,
             after=refusal.after,
             status=refusal.status,

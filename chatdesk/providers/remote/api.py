@@ -41,6 +41,17 @@ class Check:
     models: tuple[RemoteModel, ...] = ()
     error: ChatdeskError | None = None
 
+    @property
+    def told(self) -> str:
+        """What was found and what to do, for those who stand where it is done."""
+        return f"{self.what} {self.advice}".strip()
+
+    @property
+    def in_terminal(self) -> str:
+        """The same and the command for it."""
+        remedy = self.error.remedy if self.error is not None else None
+        return f"{self.told} {remedy.terminal}".strip() if remedy is not None else self.told
+
 
 @dataclass(frozen=True, slots=True)
 class Server:

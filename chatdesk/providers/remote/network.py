@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 import httpx2
 
-from chatdesk.errors import ChatdeskError
+from chatdesk.errors import ChatdeskError, Remedy
 from chatdesk.providers.remote.limits import Limits
-from chatdesk.providers.remote.problems import NotThisApi, ServerProblem, server_words
+from chatdesk.providers.remote.problems import (
+    NotThisApi,
+    ServerProblem,
+    address_remedy,
+    entry_remedy,
+    server_words,
+)
 from chatdesk.providers.remote.transport import proxy_for
 
 if TYPE_CHECKING:
@@ -72,6 +78,7 @@ class _Words:
         self._chain = chain
         self._name = profile.name
         self._host = profile.origin.host
+        self._address = address_remedy(profile)
         self._detail = server_words("; ".join(f"{type(e).__name__}: {e}" for e in chain if str(e)))
 
     def problem(self) -> ServerProblem:
@@ -85,16 +92,18 @@ class _Words:
         if self._has(socket.gaierror):
             return self._problem(
                 f"There is no server with the name {self._host}, or this computer is offline.",
-                "Check the connection to the internet, and the address in Settings > Providers.",
+                "Check the connection to the internet, and the address.",
                 "few",
                 f"{self._host} is not found",
+                self._address,
             )
         if self._has(httpx2.ConnectTimeout):
             return self._problem(
                 f"{self._profile.place} did not answer within {self._limits.connect_s:g} seconds.",
-                "Check the address in Settings > Providers, or try again later.",
+                "Check the address, or try again later.",
                 "few",
                 f"{self._name} does not answer",
+                self._address,
             )
         if connecting:
             return self._no_connection()
@@ -108,7 +117,8 @@ class _Words:
         if self._has(httpx2.LocalProtocolError, httpx2.UnsupportedProtocol, httpx2.InvalidURL):
             return ServerProblem(
                 f"No request can be made for {self._name}.",
-                "Check its base URL and its headers in Settings > Providers.",
+                "Check its base URL and its headers.",
+                remedy=entry_remedy(self._profile, "them", "--base-url URL --header H"),
                 detail=self._detail,
             )
         return self._broken()
@@ -119,22 +129,25 @@ class _Words:
         if numbers & _NO_WAY:
             return self._problem(
                 f"There is no way to {self._host}. This computer may be offline.",
-                "Check the connection to the network, and the address in Settings > Providers.",
+                "Check the connection to the network, and the address.",
                 "few",
                 f"{self._host} cannot be reached",
+                self._address,
             )
         if self._profile.on_this_computer:
             return self._problem(
                 f"{self._name} is not running: no program answers at {place}.",
-                "Start it and try again, or correct the address in Settings > Providers.",
+                "Start it and try again, or correct the address.",
                 "few",
                 f"{self._name} is not running",
+                self._address,
             )
         return self._problem(
             f"{place} refuses connections.",
-            "Check the address in Settings > Providers, or try again later.",
+            "Check the address, or try again later.",
             "few",
             f"{self._name} refuses connections",
+            self._address,
         )
 
     def _broken(self) -> ServerProblem:
@@ -142,7 +155,8 @@ class _Words:
         if self._has(httpx2.RemoteProtocolError) and any(sign in words for sign in _NO_HTTP):
             return NotThisApi(
                 f"What answers at {self._profile.place} is no web server.",
-                "Check the address and the port in Settings > Providers.",
+                "Check the address and the port.",
+                remedy=self._address,
                 detail=self._detail,
             )
         return self._problem(
@@ -177,6 +191,7 @@ class _Words:
     def _tls(self, error: ssl.SSLError) -> ServerProblem:
         words = str(error).lower()
         code = getattr(error, "verify_code", 0)
+        remedy = None
         host = self._host
         if not isinstance(error, ssl.SSLCertVerificationError):
             if "wrong_version_number" in words or "wrong version number" in words:
@@ -201,7 +216,7 @@ class _Words:
             advice = "Check this computer's date."
         elif code in (_OTHER_NAME, _OTHER_ADDRESS) or "mismatch" in words:
             what = f"The certificate shown by {host} is one of another server."
-            advice = "Check the address in Settings > Providers."
+            advice, remedy = "Check the address.", self._address
         elif code == _SELF_SIGNED:
             what = f"{host} shows a certificate that it signed itself."
             advice = _TRUST
@@ -209,13 +224,20 @@ class _Words:
             what = f"The certificate of {host} is from nobody whom this system trusts."
             advice = _TRUST
         return ServerProblem(
-            f"{what} Nothing was sent.", advice, retryable=True, detail=self._detail
+            f"{what} Nothing was sent.",
+            advice,
+            remedy=remedy,
+            retryable=True,
+            detail=self._detail,
         )
 
-    def _problem(self, what: str, advice: str, again: str, why: str) -> ServerProblem:
+    def _problem(
+        self, what: str, advice: str, again: str, why: str, remedy: Remedy | None = None
+    ) -> ServerProblem:
         return ServerProblem(
             what,
             advice,
+            remedy=remedy,
             again="soon" if again == "soon" else "few",
             why=why,
             detail=self._detail,

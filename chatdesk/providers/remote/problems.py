@@ -10,10 +10,13 @@ from __future__ import annotations
 import difflib
 import unicodedata
 from collections.abc import Iterable
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from chatdesk.diagnostics import redact
-from chatdesk.errors import ProviderError
+from chatdesk.errors import ProviderError, Remedy
+
+if TYPE_CHECKING:
+    from chatdesk.providers.profiles import Profile
 
 # "soon": the server is busy or the connection broke. "few": it may never work (refused, no such
 # name), but a network that just woke up deserves another attempt. None: the same answer would come.
@@ -36,6 +39,7 @@ class ServerProblem(ProviderError):
         what: str,
         advice: str = "",
         *,
+        remedy: Remedy | None = None,
         again: Again = None,
         after: float | None = None,
         status: int | None = None,
@@ -43,7 +47,13 @@ class ServerProblem(ProviderError):
         retryable: bool = False,
         detail: str = "",
     ) -> None:
-        super().__init__(what, advice, retryable=retryable or again is not None, detail=detail)
+        super().__init__(
+            what,
+            advice,
+            remedy=remedy,
+            retryable=retryable or again is not None,
+            detail=detail,
+        )
         self.again = again
         self.after = after
         self.status = status
@@ -103,6 +113,30 @@ class AnswerTooLarge(ServerProblem):
             f"The server sent more than {_size(bound)} in one piece. That is no model's answer.",
             "Check the base URL in the provider's settings.",
         )
+
+
+def key_remedy(profile: Profile, verb: str) -> Remedy:
+    """Where the key of a provider is given. verb: "Add" or "Replace"."""
+    return Remedy(
+        f"{verb} it in Settings > Providers.",
+        f'{verb} it with: chatdesk keys set "{profile.name}".',
+        profile.id,
+        key=True,
+    )
+
+
+def entry_remedy(profile: Profile, what: str, option: str) -> Remedy:
+    """Where what is entered for a provider is changed. option: that of the command line."""
+    return Remedy(
+        f"Change {what} in Settings > Providers.",
+        f'Change {what} with: chatdesk providers change "{profile.name}" {option}.',
+        profile.id,
+    )
+
+
+def address_remedy(profile: Profile) -> Remedy:
+    """Where the address of a provider is changed."""
+    return entry_remedy(profile, "the base URL", "--base-url URL")
 
 
 def server_words(text: object, longest: int = _LONGEST_WORDS) -> str:

@@ -12,7 +12,7 @@ from chatdesk.chat.events import Event, Started, Waiting
 from chatdesk.chat.provider import Deliver, Request
 from chatdesk.credentials import off_thread
 from chatdesk.errors import ChatdeskError, NotFound, ProviderError, ReplyInterrupted
-from chatdesk.providers.profiles import RemoteName, split
+from chatdesk.providers.profiles import ADD_PROVIDER, RemoteName, split
 from chatdesk.providers.remote.api import Api, Call, Check, Ending, RemoteModel, Server
 from chatdesk.providers.remote.backoff import Patience
 from chatdesk.providers.remote.catalog import Catalog
@@ -28,6 +28,8 @@ from chatdesk.providers.remote.problems import (
     NoSuchModel,
     NotThisApi,
     ServerProblem,
+    entry_remedy,
+    key_remedy,
 )
 from chatdesk.providers.remote.run import RemoteRun
 from chatdesk.providers.remote.silence import speaking
@@ -174,7 +176,8 @@ class RemoteProvider:
         if remote is None:
             raise NotFound(
                 f'There is no provider for the model "{reference or ""}".',
-                "Add it in Settings > Providers, or choose another model.",
+                "Add the provider, or choose another model.",
+                remedy=ADD_PROVIDER,
             )
         return remote
 
@@ -219,7 +222,7 @@ class RemoteProvider:
         if key is None and profile.needs_key:
             raise KeyProblem(
                 f"There is no key for {profile.name}.",
-                f'Add it in Settings > Providers, or with: chatdesk keys set "{profile.name}".',
+                remedy=key_remedy(profile, "Add"),
             )
         return key
 
@@ -263,7 +266,8 @@ class RemoteProvider:
             if not known and not profile.models:
                 raise ProviderError(
                     f"{profile.name} names no models, and none was chosen.",
-                    "Enter the name of a model in Settings > Providers.",
+                    "Enter the name of one.",
+                    remedy=entry_remedy(profile, "the default model", "--default-model M"),
                 )
             model = known[0].id if known else profile.models[0]
         window = next((m.context_size for m in known if m.id == model), None)

@@ -17,9 +17,20 @@ from chatdesk.chat.stops import StopMatcher
 from chatdesk.errors import ContextOverflow
 from chatdesk.providers.remote.api import Call, Ending, RemoteModel, Server, Tell
 from chatdesk.providers.remote.network import network_problem
-from chatdesk.providers.remote.problems import NoModelList, NotThisApi, ServerProblem
+from chatdesk.providers.remote.problems import (
+    NoModelList,
+    NotThisApi,
+    ServerProblem,
+    address_remedy,
+)
 from chatdesk.providers.remote.prompt_templates import find_template
-from chatdesk.providers.remote.tgi_answers import Answers, NoSuchAddress, Refused, parsed_object
+from chatdesk.providers.remote.tgi_answers import (
+    ADVICE,
+    Answers,
+    NoSuchAddress,
+    Refused,
+    parsed_object,
+)
 from chatdesk.providers.remote.tgi_client import GuardedInferenceClient
 from chatdesk.providers.remote.tgi_parameters import (
     Bounds,
@@ -91,7 +102,8 @@ class TgiApi:
         ):
             raise NotThisApi(
                 f"What answers at {profile.place} is no Text Generation Inference.",
-                "Check the base URL and the kind of the provider in Settings > Providers.",
+                ADVICE,
+                remedy=address_remedy(profile),
             )
         return (RemoteModel(model, model, context_size(info)),)
 

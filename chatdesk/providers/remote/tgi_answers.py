@@ -15,14 +15,19 @@ from typing import Any
 from chatdesk.errors import ChatdeskError
 from chatdesk.providers.remote.answers import Refusal, refusal_problem
 from chatdesk.providers.remote.api import Server
-from chatdesk.providers.remote.problems import NotThisApi, ServerProblem, server_words
+from chatdesk.providers.remote.problems import (
+    NotThisApi,
+    ServerProblem,
+    address_remedy,
+    server_words,
+)
 
 # An Inference Endpoint that was scaled to zero answers 503 for minutes while it starts. With the
 # usual number of attempts this is waited for.
 _ENDPOINTS = ".endpoints.huggingface.cloud"
 _STARTING_S = 30.0
 
-_ADVICE = "Check the base URL and the kind of the provider in Settings > Providers."
+ADVICE = "Check the base URL and the kind of the provider."
 
 
 class Refused(Exception):
@@ -88,7 +93,7 @@ class Answers:
             Refusal.read(status, headers, body), self._server.profile, keyed=self._server.keyed
         )
         if isinstance(problem, NotThisApi):
-            problem.advice = _ADVICE  # it is about other addresses than ours
+            problem.advice = ADVICE  # it is about other addresses than ours
         if isinstance(problem, ServerProblem) and status in (502, 503) and self._sleeps():
             problem.what = f"{self._name} was asleep and is starting, which takes some minutes."
             problem.after = problem.after or _STARTING_S
@@ -158,7 +163,8 @@ class Answers:
     def _strange(self, data: bytes) -> NotThisApi:
         return NotThisApi(
             f"{self._name} sent something that is no reply of Text Generation Inference.",
-            _ADVICE,
+            ADVICE,
+            remedy=address_remedy(self._server.profile),
             detail=server_words(data[:400].decode("utf-8", "replace"), 200),
         )
 

@@ -176,10 +176,10 @@ class Desk(QObject):
         toasts = self._window.toasts
         if isinstance(error, ProviderGone):
             toasts.show_message(
-                str(error), "Choose a model", self.commands.show_picker, "error", undoes=False
+                error.in_window, "Choose a model", self.commands.show_picker, "error", undoes=False
             )
         else:
-            toasts.show_message(str(error), kind="error")
+            toasts.show_message(error.in_window, kind="error")
 
     def key_given(self, profile: Profile) -> None:
         """A provider has another key: what was wrong with the old one is no longer so."""
@@ -273,6 +273,7 @@ class Desk(QObject):
         self.conversations.rewritten.connect(self._rewritten)
         self.conversations.reloaded.connect(self.answering.refresh)
         self.reading.edit_requested.connect(self.writing.edit)
+        self.reading.mend_requested.connect(self._mend)
         self.reading.filling_changed.connect(self._show_filling)
         self.models.changed.connect(self._model_changed)
         self.models.chosen.connect(self._model_chosen)
@@ -350,10 +351,13 @@ class Desk(QObject):
             self._window.toasts.show_message(
                 error.what,
                 "Add or replace the key",
-                lambda: self.commands.show_providers(profile.id, key=True),
+                lambda: self._mend(profile.id, True),
                 "error",
                 undoes=False,
             )
+
+    def _mend(self, profile_id: str, key: bool) -> None:
+        self.commands.show_providers(profile_id, key=key)
 
     def _apply_settings(self, key: str) -> None:
         values = self.settings.values

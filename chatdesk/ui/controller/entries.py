@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 
 from PySide6.QtCore import QDateTime, QLocale, QTime
 
 from chatdesk.chat.messages import Message, Role, Status, Usage
 from chatdesk.chat.tree import Tree
+from chatdesk.errors import Remedy
 from chatdesk.ui.meter import about
-from chatdesk.ui.transcript.entries import Entry
+from chatdesk.ui.transcript.entries import Entry, Mend
 
 _CUT = frozenset((Status.STOPPED, Status.INTERRUPTED, Status.FAILED))
 _BROKEN = (Status.FAILED, Status.INTERRUPTED)
@@ -24,7 +25,9 @@ class Entries:
     Those of the path made last are kept, and made again only where something in them changed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, remedy: Callable[[str], Remedy | None] = lambda message: None) -> None:
+        """remedy: where the error of a reply, by its id, is mended."""
+        self._remedy = remedy
         self._made: dict[str, _Known] = {}
         self._clock = Clock()
 
@@ -46,6 +49,7 @@ class Entries:
             provider=_one_line(message.provider) if reply else "",
             error=message.error or "",
             error_retryable=message.status in _BROKEN,
+            error_mend=self._mend(message),
             variant=variant,
             meter=meter(usage) if usage else "",
             meter_detail=meter_detail(usage) if usage else "",
@@ -55,6 +59,12 @@ class Entries:
         )
         self._made[message.id] = message, variant, left_out, entry
         return entry
+
+    def _mend(self, message: Message) -> Mend:
+        remedy = self._remedy(message.id) if message.status in _BROKEN else None
+        if remedy is None or not remedy.provider:
+            return ""
+        return "key" if remedy.key else "provider"
 
     def all_of(self, path: Iterable[Message], tree: Tree, left_out: Container[str]) -> list[Entry]:
         """The entries of a path; those of paths before are forgotten."""

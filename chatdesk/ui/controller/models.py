@@ -147,7 +147,7 @@ class Models(QObject):
             self._pending = None
             self.worked.emit()
         elif state.kind == "failed" and state.error is not None:
-            self._failure = str(state.error)
+            self._failure = state.error.in_window
             if isinstance(state.error, LoadCancelled):
                 self._toasts.show_message(self._failure)
             else:

@@ -26,10 +26,12 @@ class Reading(QObject):
     """Shows one conversation at a time; keeps what is known of the replies being written.
 
     edit_requested(message id, text): the person wants to change an earlier message.
+    mend_requested(provider id, whether it is its key): the person wants to mend what ended a reply.
     filling_changed: the context meter has something new to show.
     """
 
     edit_requested = Signal(str, str)
+    mend_requested = Signal(str, bool)
     filling_changed = Signal()
 
     def __init__(
@@ -54,7 +56,7 @@ class Reading(QObject):
         self._attempts: dict[str, float] = {}  # seconds to the next one, of replies that wait
         self._noticed: set[str] = set()
         self._contexts = Contexts(state)
-        self._entries = Entries()
+        self._entries = Entries(session.remedy)
         self._loading: tuple[str, float | None] = ("Loading the model", None)
         transcript.action_requested.connect(self.try_act)
         transcript.link_activated.connect(self._open_link)
@@ -163,6 +165,10 @@ class Reading(QObject):
             self._when_allowed(lambda: session.continue_reply(conversation, message_id))
         elif action in ("previous", "next"):
             session.select_variant(conversation, message_id, 1 if action == "next" else -1)
+        elif action in ("key", "provider"):
+            remedy = session.remedy(message_id)
+            if remedy is not None:
+                self.mend_requested.emit(remedy.provider, remedy.key)
         elif action == "delete":
             self._offer_undo(session.delete_branch(conversation, message_id))
 

@@ -160,8 +160,12 @@ def _state(shelf: Shelf) -> list[Row]:
     if shelf.error is not None:
         short = len(shelf.title) <= LONGEST_TITLE
         manage = f"Manage {shelf.title}" if short else "Manage"
-        action = "Try again" if shelf.error.retryable else manage
-        return [Row("error", shelf, shelf.error.what, shelf.error.advice, action=action)]
+        error = shelf.error
+        # The button leads to where it is mended; beside another the way is told.
+        advice, action = error.advice, manage
+        if error.retryable:
+            advice, action = error.window_advice, "Try again"
+        return [Row("error", shelf, error.what, advice, action=action)]
     if not shelf.offers:
         none = "Its list is empty: type a model's name" if shelf.remote else "No models here yet"
         return [Row("empty", shelf, none)]

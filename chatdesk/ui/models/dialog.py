@@ -222,7 +222,7 @@ class ModelsDialog(Dialog):
 
     def show_error(self, error: ChatdeskError) -> None:
         """Tell why something did not work; it stays until dismissed or until the next try."""
-        self.error.set_text(str(error))
+        self.error.set_text(error.told)
 
     def selected(self) -> Row | None:
         """The selected model; None where there is none."""

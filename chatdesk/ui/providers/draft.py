@@ -62,5 +62,5 @@ def problems_of(profile: Profile, others: Sequence[Profile]) -> dict[str, str]:
             elif field == "base_url" and plain_http(profile.base_url) and not profile.allow_http:
                 found[field] = "Use an address with https://, or accept this one below."
         except UsageError as error:
-            found[field] = str(error)
+            found[field] = error.told
     return found

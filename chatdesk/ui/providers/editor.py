@@ -20,7 +20,6 @@ from chatdesk.ui.providers.asking import Asking, Servers
 from chatdesk.ui.providers.form import ProviderForm
 from chatdesk.ui.providers.key_field import KeyPlace, KeyState
 from chatdesk.ui.providers.question import Answer, ask
-from chatdesk.ui.providers.strip import at_hand
 from chatdesk.ui.providers.work import Places, Work
 from chatdesk.ui.theme import Theme
 
@@ -152,7 +151,7 @@ class ProviderEditor(QWidget):
         self.form.set_kept(KeyState(place, self._places.keyring))
         if error is not None and not self.busy:
             self._again = self._look_again
-            self.form.key.set_trouble(str(error))
+            self.form.key.set_trouble(error.told)
 
     def _look_again(self) -> None:
         self.form.key.set_trouble("")
@@ -230,14 +229,14 @@ class ProviderEditor(QWidget):
         self._again = self.save
         self._update()
         memory = isinstance(error, KeyringError)
-        self.form.key.set_trouble(f"The key is not saved. {error}", memory=memory)
+        self.form.key.set_trouble(f"The key is not saved. {error.told}", memory=memory)
 
     def _keep_in_memory(self) -> None:
         profile = self.form.profile
         try:
             key = self.form.entered()
         except UsageError as error:
-            self.form.show_problems({"key": str(error)})
+            self.form.show_problems({"key": error.told})
             return
         if profile is not None and key is not None and not self.busy:
             self._given = "memory"
@@ -248,12 +247,12 @@ class ProviderEditor(QWidget):
         self._then = None
         self._update()
         if not isinstance(error, KeyringError):
-            self.form.show_error(str(error))
+            self.form.show_error(error.told)
         elif self._again == self._remove and self.form.profile is not None:
             title = f"Remove {self.form.profile.name} and leave its key?"
-            ask(self, self._theme, title, str(error), _LEAVING, self._leave_answered)
+            ask(self, self._theme, title, error.told, _LEAVING, self._leave_answered)
         else:
-            self.form.key.set_trouble(str(error), again=self._again is not None)
+            self.form.key.set_trouble(error.told, again=self._again is not None)
 
     def _try_again(self) -> None:
         if self._again is not None:
@@ -358,7 +357,7 @@ class ProviderEditor(QWidget):
 
     def _list_failed(self, error: ChatdeskError) -> None:
         self.form.model.set_busy(False)
-        text = at_hand(str(error))
+        text = error.told
         self.form.model.field.set_error(text)
         announce(self, text, urgent=True)
 

@@ -300,13 +300,13 @@ class ProviderForm(QScrollArea):
         try:
             headers = parse_headers(self.headers_lines.toPlainText())
         except UsageError as error:
-            unreadable["headers"] = str(error)
+            unreadable["headers"] = error.told
         profile = self._read(headers)
         problems = problems_of(profile, others) | unreadable
         try:
             self.entered()
         except UsageError as error:
-            problems["key"] = str(error)
+            problems["key"] = error.told
         self.show_problems(problems)
         return None if problems else profile
 

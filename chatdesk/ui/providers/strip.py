@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
@@ -14,14 +13,6 @@ from chatdesk.ui.theme import S2, S3, Theme
 
 if TYPE_CHECKING:
     from chatdesk.providers.remote import Check
-
-# How errors name the way to this dialog, for those who meet them elsewhere.
-_WAY_HERE = re.compile(r' in Settings > Providers(?:, or with: chatdesk keys set ".*?"(?=\.))?')
-
-
-def at_hand(text: str) -> str:
-    """An advice without the way to this dialog: the person is here."""
-    return _WAY_HERE.sub("", text)
 
 
 class TestStrip(QWidget):
@@ -98,16 +89,15 @@ class TestStrip(QWidget):
     def show_check(self, check: Check) -> None:
         """Tell what came out."""
         detail = check.error.detail if check.error is not None else ""
-        self._tell(f"{check.what} {check.advice}".strip(), detail, ok=check.ok)
+        self._tell(check.told, detail, ok=check.ok)
 
     def show_error(self, error: ChatdeskError) -> None:
         """The test could not be made."""
-        self._tell(str(error), error.detail, ok=False)
+        self._tell(error.told, error.detail, ok=False)
 
     # -- inner --------------------------------------------------------------------------------
 
     def _tell(self, text: str, detail: str, *, ok: bool) -> None:
-        text = at_hand(text)
         had_focus = self.cancel_button.hasFocus()
         self._show_running("")
         self.result.set_tone("done" if ok else "danger")

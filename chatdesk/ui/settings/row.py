@@ -172,7 +172,7 @@ class OptionRow(QWidget):
         try:
             self._values.reset(self.option.key)
         except ChatdeskError as error:
-            self._show_error(str(error))
+            self._show_error(error.told)
             return
         self._show_error("")
         self.refresh()
@@ -212,7 +212,7 @@ class OptionRow(QWidget):
         try:
             self._values.set(self.option.key, value)
         except ChatdeskError as error:
-            self._show_error(str(error))
+            self._show_error(error.told)
             return
         self._show_error("")
         self._mark()

@@ -12,11 +12,23 @@ from typing import Literal
 from chatdesk.chat.messages import Role, Status
 
 Part = Literal["reasoning", "content"]
+# What mends the error of a reply: another key, or other settings of the provider.
+Mend = Literal["", "key", "provider"]
 PARTS: tuple[Part, ...] = ("reasoning", "content")
 
 # Every action an entry may ask for; action_requested carries one of these words.
 Action = Literal[
-    "copy", "edit", "regenerate", "continue", "delete", "previous", "next", "retry", "info"
+    "copy",
+    "edit",
+    "regenerate",
+    "continue",
+    "delete",
+    "previous",
+    "next",
+    "retry",
+    "key",
+    "provider",
+    "info",
 ]
 
 
@@ -26,10 +38,10 @@ class Entry:
 
     content of a reply is Markdown, that of a person plain text; both are untrusted. name: the
     model's display name. error, error_advice: worded for the person; error_detail: technical, shown
-    folded. variant: (index from 1, count). meter: "41 tok/s · 0.2 s"; meter_detail: its tooltip.
-    left_out: the model no longer sees this message. provider: whose reply it is where it came from
-    outside Chatdesk. can_continue: the reply ended early and may go on. time: when it was written,
-    as shown.
+    folded; error_mend: what mends it, "" where nothing does. variant: (index from 1, count). meter:
+    "41 tok/s · 0.2 s"; meter_detail: its tooltip. left_out: the model no longer sees this message.
+    provider: whose reply it is where it came from outside Chatdesk. can_continue: the reply ended
+    early and may go on. time: when it was written, as shown.
     """
 
     id: str
@@ -42,6 +54,7 @@ class Entry:
     error_retryable: bool = False
     error_advice: str = ""
     error_detail: str = ""
+    error_mend: Mend = ""
     variant: tuple[int, int] = (1, 1)
     meter: str = ""
     meter_detail: str = ""
@@ -97,6 +110,8 @@ def actions(entry: Entry) -> tuple[Action, ...]:
             found.append("next")
     if entry.broken and entry.error_retryable:
         found.append("retry")
+    if entry.broken and entry.error_mend:
+        found.append(entry.error_mend)
     found.append("delete")
     if entry.meter_detail or entry.time:
         found.append("info")

@@ -17,6 +17,7 @@ from chatdesk.ui import icons
 from chatdesk.ui.transcript.block import Block, Look, Target, caret, rounded
 from chatdesk.ui.transcript.entries import Entry, origin, title
 from chatdesk.ui.transcript.flow import Flow
+from chatdesk.ui.transcript.overlay import WORDS
 from chatdesk.ui.transcript.style import (
     CARET_WIDTH,
     ENTRY_GAP,
@@ -382,6 +383,8 @@ class ErrorCard(Block):
         if entry.can_continue:
             # Of a reply that was going well, going on is what is wanted most.
             labels.insert(0 if self._cut else 1, ("Continue", Target("action", "continue")))
+        if entry.error_mend:
+            labels.append((WORDS[entry.error_mend][0], Target("action", entry.error_mend)))
         if entry.error_detail:
             labels.append(("Hide details" if unfolded else "Details", Target("details")))
         self._buttons = _Buttons(labels, style)

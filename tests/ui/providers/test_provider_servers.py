@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from PySide6.QtCore import Qt
 
-from chatdesk.errors import ProviderError
+from chatdesk.errors import ProviderError, Remedy
 from chatdesk.providers.profiles import Accounts
 from chatdesk.providers.remote import Check, RemoteModel, RemoteProvider
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.qt_log_ignore("propagateSizeHints", extend=True)
 
+WAY = Remedy("Change it in Settings > Providers.", "Use: chatdesk providers change A.")
 KEY = "sk-right-key-of-the-lab"
 # Asking a server for the first time imports the client, which takes a while on a busy machine.
 PATIENCE_MS = 20_000
@@ -66,24 +67,24 @@ def test_a_success_says_how_many_models_there_are_and_offers_them(
 
 
 @pytest.mark.parametrize(
-    "advice, shown",
+    "error, shown",
     [
-        ('Replace it in Settings > Providers, or with: chatdesk keys set "A "b"".', "Replace it."),
-        ("Check it in Settings > Providers. It ends in /v1.", "Check it. It ends in /v1."),
-        ("Start it and try again.", "Start it and try again."),
+        (ProviderError("It fails.", remedy=WAY), "It fails."),
+        (ProviderError("It fails.", "Check it.", remedy=WAY), "It fails. Check it."),
+        (ProviderError("It fails.", "Start it."), "It fails. Start it."),
     ],
 )
 def test_nobody_is_sent_to_the_dialog_that_is_open(
-    hands: Hands, servers: HeldServers, advice: str, shown: str
+    hands: Hands, servers: HeldServers, error: ProviderError, shown: str
 ) -> None:
     hands.begin("mistral", key="sk-typed")
     hands.click("testConnectionButton")
-    servers.test_future.set_result(Check(False, "It fails.", advice))
-    assert wait_for_result(hands) == f"It fails. {shown}"
+    servers.test_future.set_result(Check(False, error.what, error.advice, error=error))
+    assert wait_for_result(hands) == shown
     hands.click("refreshModelsButton")
-    servers.models_future.set_exception(ProviderError("It fails.", advice))
-    error = hands.find("providerModel.error")
-    hands.qtbot.waitUntil(lambda: error.text() == f"It fails. {shown}")
+    servers.models_future.set_exception(error)
+    line = hands.find("providerModel.error")
+    hands.qtbot.waitUntil(lambda: line.text() == shown)
 
 
 def test_a_failure_is_told_as_it_is_with_folded_details(hands: Hands, servers: HeldServers) -> None:

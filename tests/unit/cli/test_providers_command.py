@@ -205,7 +205,7 @@ def test_a_server_that_is_not_there_is_told(cli: CommandLine) -> None:
 def test_a_missing_key_is_told(cli: CommandLine, server: Recorder) -> None:
     cli("providers", "add", "House", "--base-url", server.base_url)
     result = cli("providers", "test", "house")
-    assert result.code == 1 and "key" in result.out
+    assert result.code == 1 and 'chatdesk keys set "House"' in result.out
     assert server.requests == []
 
 

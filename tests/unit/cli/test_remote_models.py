@@ -138,6 +138,7 @@ def test_a_refused_reply_is_one_line(cli: CommandLine, one_line: OneLine) -> Non
     result = cli("ask", "Hello?", "--model", "house:big")
     assert (result.code, result.out) == (1, "")
     assert "no key" in one_line(result.err)
+    assert 'chatdesk keys set "House"' in result.err and "Settings" not in result.err
 
 
 class Endless:

@@ -61,7 +61,7 @@ def test_a_name_that_is_not_found_is_told(
     fails(monkeypatch, socket.gaierror(socket.EAI_NONAME, "Name or service not known"))
     told = person.start("Far:model", "Hi").wait()
     assert "no server with the name api.nowhere.example" in told.error.what
-    assert "Settings > Providers" in told.error.advice
+    assert "Settings > Providers" in told.error.in_window
     assert {event.why for event in told.retries} == {"api.nowhere.example is not found"}
 
 

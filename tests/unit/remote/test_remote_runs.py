@@ -172,7 +172,8 @@ def test_a_missing_key_is_told_before_anything_is_sent(person: Person) -> None:
     person.accounts.delete_key(person.profile)
     told = person.say()
     assert isinstance(told.error, KeyProblem)
-    assert 'chatdesk keys set "Faulty"' in told.error.advice
+    assert 'chatdesk keys set "Faulty"' in told.error.in_terminal
+    assert "chatdesk" not in told.error.in_window and "Settings" in told.error.in_window
     assert (person.server.asked, person.server.lists) == ([], [])
 
 

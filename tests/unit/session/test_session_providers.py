@@ -10,7 +10,7 @@ import pytest
 from chatdesk.chat.events import Delta, Event, Failed, Finished, Notice, Started, Waiting
 from chatdesk.chat.messages import Conversation, Message, Status, Usage
 from chatdesk.chat.provider import Deliver, Request
-from chatdesk.errors import NotFound, ProviderError, ReplyInterrupted
+from chatdesk.errors import NotFound, ProviderError, Remedy, ReplyInterrupted
 from chatdesk.paths import DataDir
 from chatdesk.session import Session, Silent
 from chatdesk.settings import Settings
@@ -86,6 +86,15 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     yield desk
     desk.session.close()
     desk.store.close()
+
+
+def test_the_way_to_mend_a_failed_reply_is_known_and_not_saved_with_it(desk: Desk) -> None:
+    way = Remedy("Add it in Settings.", "Add it with: chatdesk keys set.", "id", key=True)
+    reply = desk.ask(desk.conversation("mistral:m"), Failed(ProviderError("No key.", remedy=way)))
+    assert reply.error == desk.store.messages.get(reply.id).error == "No key."
+    assert desk.session.remedy(reply.id) == way
+    other = desk.ask(desk.conversation("mistral:m"), Failed(REFUSED))
+    assert desk.session.remedy(other.id) is None
 
 
 # -- whose a reply is ------------------------------------------------------------------------------
