@@ -26,7 +26,7 @@ LATE: dict[str, tuple[str, ...]] = {
     "": (
         *("apsw", "asyncio", "ctypes", "getpass", "gguf.constants", "idna", "keyring.util"),
         *("llama_cpp.llama_chat_format", "llama_cpp.llama_cpp", "markdown_it"),
-        *("markdown_it.common.utils", "psutil", "pydantic", "pygments.lexer"),
+        *("markdown_it.common.utils", "nkeys", "psutil", "pydantic", "pygments.lexer"),
         *("pygments.lexers._mapping", "rich.console", "rich.table", "rich.text", "truststore"),
         *("urllib.parse", "warnings"),
     ),

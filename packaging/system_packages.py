@@ -123,7 +123,7 @@ WINDOW_NEEDS = (
 )
 
 # What the tests in a real window use: a display, a window manager, hands, eyes and a screen reader;
-# and a real keyring, with a tool of its own to look into it.
+# a real keyring, with a tool of its own to look into it; and a real NATS server.
 TEST_NEEDS = (
     _program("xvfb", "Xvfb"),
     _program("xauth", "xauth"),
@@ -135,6 +135,7 @@ TEST_NEEDS = (
     _program("dbus", "dbus-run-session"),
     _program("gnome-keyring", "gnome-keyring-daemon"),
     _program("libsecret-tools", "secret-tool"),
+    _program("nats-server", "nats-server"),
     _file("at-spi2-core", "the accessibility bus", "/usr/libexec/at-spi-bus-launcher"),
     _file(
         "gir1.2-atspi-2.0", "Atspi's introspection", "/usr/lib/*/girepository-1.0/Atspi-2.0.typelib"

@@ -1,0 +1,177 @@
+"""One connection to a NATS server, which comes back by itself when the server does.
+
+Belongs to the asyncio loop that made it. The first connection is tried once and its failure told in
+words; after that nats-py connects again for as long as it takes, and subscriptions stay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import nats.errors
+from nats.aio.client import Client
+
+from chatdesk.errors import ProviderError
+from chatdesk.providers.nats.login import Login
+from chatdesk.providers.nats.subjects import Subjects
+
+log = logging.getLogger(__name__)
+
+CONNECT_S = 5.0
+# A server that is gone without a word is noticed after two of these.
+_PING_S = 5
+_AGAIN_S = 0.25
+
+
+class NoConnection(ProviderError):
+    """The server cannot be reached, or does not let this client in.
+
+    reason: "refused", "name", "time", "tls", "login" or "other".
+    """
+
+    def __init__(self, reason: str, what: str, advice: str, detail: str = "") -> None:
+        super().__init__(what, advice, retryable=reason != "login", detail=detail)
+        self.reason = reason
+
+
+async def connect(
+    url: str,
+    login: Login,
+    *,
+    name: str = "chatdesk",
+    tls: ssl.SSLContext | None = None,
+    on_change: Callable[[bool], None] | None = None,
+) -> Client:
+    """Connect to nats://HOST:PORT or tls://HOST:PORT. Raises NoConnection.
+
+    tls: for tls:// and for servers that ask for it; None: the system's certificates. on_change is
+    told, in the loop, when the connection is lost (False) and is there again (True).
+    """
+    client = Client()
+    refused: list[Exception] = []
+
+    async def disconnected() -> None:
+        log.info("the connection to the NATS server was lost")
+        if on_change is not None:
+            on_change(False)
+
+    async def reconnected() -> None:
+        log.info("the NATS server is there again")
+        if on_change is not None:
+            on_change(True)
+
+    async def failed(error: Exception) -> None:
+        # Only the class: a server's text may repeat a subject, and with it a name.
+        refused.append(error)
+        log.info("NATS: %s", type(error).__name__)
+
+    context = tls
+    if context is None and url.startswith("tls://"):
+        context = ssl.create_default_context()
+    try:
+        async with asyncio.timeout(CONNECT_S + 1):
+            await client.connect(
+                url,
+                name=name,
+                error_cb=failed,
+                disconnected_cb=disconnected,
+                reconnected_cb=reconnected,
+                allow_reconnect=False,
+                connect_timeout=int(CONNECT_S),
+                ping_interval=_PING_S,
+                max_outstanding_pings=2,
+                max_reconnect_attempts=0,
+                reconnect_time_wait=_AGAIN_S,  # type: ignore[arg-type]  # asyncio.sleep's
+                inbox_prefix=Subjects.inbox(login.user),
+                user=login.name or None,
+                password=login.password or None,
+                token=login.token or None,
+                tls=context,
+                **_signing(login),
+            )
+    except (OSError, nats.errors.Error, TimeoutError, ssl.SSLError) as error:
+        with suppress(Exception):  # it never was open
+            await client.close()
+        raise _problem(url, refused[-1] if refused else error) from error
+    # Not for the first time: a wrong address would be tried for ever.
+    client.options.update(allow_reconnect=True, max_reconnect_attempts=-1)
+    return client
+
+
+def _signing(login: Login) -> dict[str, Any]:
+    """How nats-py proves the possession of an NKey."""
+    if not login.seed:
+        return {}
+    if not login.jwt:
+        return {"nkeys_seed_str": login.seed}
+    import nkeys
+
+    def sign(nonce: str) -> bytes:
+        pair = nkeys.from_seed(bytearray(login.seed, "ascii"))
+        signed = base64.b64encode(pair.sign(nonce.encode()))
+        pair.wipe()
+        return signed
+
+    return {"user_jwt_cb": lambda: bytearray(login.jwt, "ascii"), "signature_cb": sign}
+
+
+def _problem(url: str, error: BaseException) -> NoConnection:
+    place = url.partition("://")[2].partition("/")[0]
+    detail = type(error).__name__
+    if isinstance(error, nats.errors.AuthorizationError) or "uthorization" in str(error):
+        return NoConnection(
+            "login",
+            f"The NATS server {place} does not know this user, or the key is wrong.",
+            "Ask who runs it for a user, and give the key again.",
+            detail,
+        )
+    chain: list[BaseException] = []
+    each: BaseException | None = error
+    while each is not None and each not in chain:
+        chain.append(each)
+        each = each.__cause__ or each.__context__
+    if any(isinstance(e, ssl.SSLError | nats.errors.SecureConnFailedError) for e in chain):
+        return NoConnection(
+            "tls",
+            f"The encrypted connection to {place} failed.",
+            "The certificate of the server, or of its authority, is not trusted here.",
+            detail,
+        )
+    if any(isinstance(e, nats.errors.SecureConnRequiredError) for e in chain):
+        return NoConnection(
+            "tls",
+            f"The NATS server {place} talks only over an encrypted connection.",
+            "Write its address with tls:// in place of nats://.",
+            detail,
+        )
+    if any(isinstance(e, ConnectionRefusedError) for e in chain):
+        return NoConnection(
+            "refused",
+            f"Nothing listens at {place}.",
+            "Is the NATS server running, and the port right?",
+            detail,
+        )
+    if any(isinstance(e, socket.gaierror) for e in chain):
+        return NoConnection(
+            "name", f"There is no computer named {place}.", "Check the address.", detail
+        )
+    if any(isinstance(e, TimeoutError) for e in chain):
+        return NoConnection(
+            "time",
+            f"{place} does not answer.",
+            "Is it the address of a NATS server, and can this computer reach it?",
+            detail,
+        )
+    return NoConnection(
+        "other",
+        f"The NATS server {place} could not be reached.",
+        "Check the address, and whether the server runs.",
+        detail,
+    )
