@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests run test lint test-unit test-model test-ui test-e2e smoke bench
+.PHONY: help setup setup-tests setup-installers run test lint test-unit test-model test-ui test-e2e smoke bench
 .PHONY: installer installer-test clean-systems package-test clean distclean
 
 PYTHON ?= $(shell sh packaging/find-python.sh)
@@ -26,6 +26,9 @@ setup:
 
 setup-tests:
 	@$(PYTHON) packaging/bootstrap.py --tests
+
+setup-installers:
+	@$(PYTHON) packaging/bootstrap.py --installers
 
 run: setup
 	@exec $(BIN)/chatdesk
@@ -61,20 +64,22 @@ installer: setup
 	@echo 'The first time this takes about 20 minutes on two cores, 14 of them for llama.cpp; then 5.'
 	@$(BIN)/python packaging/build.py
 
-installer-test: clean-systems setup-tests
+installer-test: clean-systems setup-installers
 	@echo 'What is missing is built first (5 to 20 minutes); the tests take about 15.'
 	@$(BIN)/python packaging/build.py --missing
 	$(PYTEST) -rs tests/installer
 
-# Said before anything is built. On other systems the tests that need none of it are run.
+# Said before anything is installed or built. On other systems the tests that need none of it are
+# run.
 clean-systems:
 	@if [ "$$(uname -s)" = Linux ] && [ "$$(id -u)" != 0 ]; then \
 	    echo 'Clean systems are made with debootstrap and chroot, which needs root: run' >&2; \
 	    echo 'make installer-test as root, in a container or a machine that may mount.' >&2; \
 	    exit 1; \
 	fi
-	@if [ "$$(uname -s)" = Linux ] && ! command -v debootstrap >/dev/null; then \
-	    echo 'Clean systems are made with debootstrap: apt-get install debootstrap' >&2; \
+	@if [ "$$(uname -s)" = Linux ] && ! unshare --mount --net mount -t tmpfs none /mnt; then \
+	    echo 'Clean systems need mounts and a network of their own, which are not allowed' >&2; \
+	    echo 'here: run make installer-test in a container or a machine that may mount.' >&2; \
 	    exit 1; \
 	fi
 

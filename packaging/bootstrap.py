@@ -6,8 +6,9 @@ up with, and only with the hashes of the lock files; system packages are install
 may be done without a password, otherwise the one command to run is printed; every failure says what
 to do and ends with exit code 1.
 
-    python3 packaging/bootstrap.py            what the application needs
-    python3 packaging/bootstrap.py --tests    also the programs that the window tests need
+    python3 packaging/bootstrap.py               what the application needs
+    python3 packaging/bootstrap.py --tests       also the programs that the window tests need
+    python3 packaging/bootstrap.py --installers  also what building and trying installers needs
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ LOCKS = (
     ROOT / "packaging" / "requirements-model.lock",
 )
 UV_LOCK = ROOT / "packaging" / "requirements-uv.lock"
+# The checkers of the workflows bring packages that Chatdesk has in other versions: they have a
+# place of their own.
+WORKFLOWS_LOCK = ROOT / "tests" / "installer" / "requirements.lock"
+WORKFLOWS_VENV = ROOT / "build" / "workflow-tools"
 SCRIPTS = tuple(HERE / n for n in ("bootstrap.py", "pip_settings.py", "system_packages.py"))
 OLDEST, NEWEST = (3, 11), (3, 13)
 HEARTBEAT_S = 60.0
@@ -54,20 +59,36 @@ def key() -> str:
     return digest.hexdigest()
 
 
-def is_done(tests: bool) -> bool:
+def installers_key() -> str:
+    """What the part for the installers' tests depends on besides: the lock of their tools."""
+    return hashlib.sha256(WORKFLOWS_LOCK.read_bytes()).hexdigest()
+
+
+def is_done(tests: bool, installers: bool = False) -> bool:
     """Whether an earlier run left nothing to do."""
+    stamp = _stamp()
+    if stamp.get("key") != key() or not venv_program("chatdesk").exists():
+        return False
+    if installers and (
+        stamp.get("installers") != installers_key()
+        or not venv_program("python", WORKFLOWS_VENV).exists()
+    ):
+        return False
+    return bool(stamp.get("tests")) or not tests
+
+
+def _stamp() -> dict[str, object]:
     try:
         stamp = json.loads(STAMP.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
-    if not isinstance(stamp, dict) or stamp.get("key") != key():
-        return False
-    return (bool(stamp.get("tests")) or not tests) and venv_program("chatdesk").exists()
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
 
 
-def venv_program(name: str) -> Path:
+def venv_program(name: str, venv: Path | None = None) -> Path:
+    """A program in a virtual environment; by default in .venv."""
     folder, suffix = ("Scripts", ".exe") if os.name == "nt" else ("bin", "")
-    return VENV / folder / f"{name}{suffix}"
+    return (venv or VENV) / folder / f"{name}{suffix}"
 
 
 def venv_is_ours() -> bool:
@@ -137,6 +158,21 @@ def install() -> None:
     )
 
 
+def install_workflow_tools() -> None:
+    """What checks the workflows, in a virtual environment of its own."""
+    uv = str(venv_program("uv"))
+    environment = uv_environment(pip_settings(), os.environ)
+    python = venv_program("python", WORKFLOWS_VENV)
+    if not python.exists():
+        command = [uv, "venv", "--clear", "--python", str(venv_program("python"))]
+        _logged("Making build/workflow-tools", [*command, str(WORKFLOWS_VENV)], environment)
+    _logged(
+        "Installing what checks the workflows",
+        [uv, "pip", "sync", "--python", str(python), "--require-hashes", str(WORKFLOWS_LOCK)],
+        environment,
+    )
+
+
 def _logged(what: str, command: list[str], environment: Mapping[str, str]) -> None:
     """Run a step, its output in the log; a sign of life every minute; the end if it fails."""
     say(what)
@@ -195,25 +231,35 @@ def alone() -> Iterator[None]:
         yield
 
 
-def setup(tests: bool) -> None:
-    if is_done(tests):
+def setup(tests: bool, installers: bool = False) -> None:
+    """Bring everything there that is asked for; installers need what tests need, too."""
+    tests = tests or installers
+    if is_done(tests, installers):
         return
     with alone():
-        if is_done(tests):
+        if is_done(tests, installers):
             return
         start = time.monotonic()
-        system_packages(tests)
+        system_packages(tests, installers)
         if not is_done(tests=False):
             STAMP.unlink(missing_ok=True)
             make_venv()
             install()
-        STAMP.write_text(json.dumps({"key": key(), "tests": tests}) + "\n", encoding="utf-8")
+        if installers:
+            install_workflow_tools()
+        stamp = {"key": key(), "tests": tests}
+        if installers:
+            stamp["installers"] = installers_key()
+        STAMP.write_text(json.dumps(stamp) + "\n", encoding="utf-8")
         say(f"Ready after {minutes(time.monotonic() - start)} minutes.")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Set up Chatdesk in .venv.")
     parser.add_argument("--tests", action="store_true", help="also what the window tests need")
+    parser.add_argument(
+        "--installers", action="store_true", help="also what building and trying installers needs"
+    )
     options = parser.parse_args()
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
         print(
@@ -223,7 +269,7 @@ def main() -> int:
         )
         return 1
     try:
-        setup(options.tests)
+        setup(options.tests, options.installers)
     except SetupError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1

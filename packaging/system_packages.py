@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,12 @@ def _program(package: str, *names: str) -> Need:
 
 def _file(package: str, what: str, *patterns: str) -> Need:
     return Need(package, what, lambda: any(any(Path("/").glob(p.lstrip("/"))) for p in patterns))
+
+
+def _headers() -> Need:
+    header = Path(sysconfig.get_path("include")) / "Python.h"
+    package = f"python{sys.version_info[0]}.{sys.version_info[1]}-dev"
+    return Need(package, "Python's headers and its library", header.is_file)
 
 
 def _compiler() -> Need:
@@ -145,14 +152,44 @@ TEST_NEEDS = (
     _file("fonts-noto-cjk", "a CJK font", "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"),
 )
 
+# What `make installer-test` uses beyond that: what the installers are made with, clean systems to
+# install them in, the checkers of those who pack for a system, and a Windows.
+INSTALLER_NEEDS = (
+    _headers(),
+    _program("binutils", "readelf"),
+    _program("rpm", "rpmbuild"),
+    _program("squashfs-tools", "mksquashfs"),
+    _program("xz-utils", "xz"),
+    _file("libzstd-dev", "zstd's static library", "/usr/lib/*/libzstd.a", "/usr/lib*/libzstd.a"),
+    _program("gcc", "gcc"),
+    _program("debootstrap", "debootstrap"),
+    _file(
+        "debian-archive-keyring",
+        "the keys of Debian's archive",
+        "/usr/share/keyrings/debian-archive-keyring.gpg",
+    ),
+    _program("desktop-file-utils", "desktop-file-validate"),
+    _program("appstream", "appstreamcli"),
+    _program("shared-mime-info", "update-mime-database"),
+    _program("lintian", "lintian"),
+    _program("rpmlint", "rpmlint"),
+    _program("man-db", "man"),
+    _program("shellcheck", "shellcheck"),
+    _program("nsis", "makensis"),
+    _program("wine", "wine"),
+    _file("wine64", "wine for 64 bits", "/usr/lib/wine/wine64", "/usr/lib*/wine/x86_64-unix/wine"),
+    _program("gcc-mingw-w64-x86-64-win32", "x86_64-w64-mingw32-gcc"),
+)
+
 
 def has_display() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def system_packages(tests: bool) -> None:
+def system_packages(tests: bool, installers: bool = False) -> None:
     """Install the system packages that are missing, or say which.
 
+    tests: with those of the tests. installers: also with those for building and trying installers.
     Raises SetupError where something needed is missing and cannot be installed. Without a display
     the window's libraries are not needed: Chatdesk runs in the terminal then.
     """
@@ -161,7 +198,8 @@ def system_packages(tests: bool) -> None:
     needed = [need for need in BUILD_NEEDS if not need.present()]
     wanted = [need for need in WINDOW_NEEDS if not need.present()]
     if tests:
-        needed += wanted + [need for need in TEST_NEEDS if not need.present()]
+        more = (*TEST_NEEDS, *(INSTALLER_NEEDS if installers else ()))
+        needed += wanted + [need for need in more if not need.present()]
     elif has_display():
         needed += wanted
     missing = list(dict.fromkeys(need.package for need in [*needed, *([] if tests else wanted)]))

@@ -7,7 +7,6 @@ else, and of rpm's own tool that names what a library needs.
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,7 +145,6 @@ def test_the_oldest_systems_libraries_are_new_enough(root: CleanRoot) -> None:
     assert needed.glibcxx <= GLIBCXX
 
 
-@pytest.mark.skipif(not shutil.which("rpm"), reason="rpm is not installed")
 def test_rpm_itself_would_require_the_same(root: CleanRoot, rpm: Path) -> None:
     """elfdeps is what rpmbuild asks on an RPM distribution; its names are everybody's names."""
     tool = "/usr/lib/rpm/elfdeps"
@@ -166,7 +164,6 @@ def test_rpm_itself_would_require_the_same(root: CleanRoot, rpm: Path) -> None:
     assert {n for n in others if not n.startswith("rpmlib(")} == {"/bin/sh", "xkeyboard-config"}
 
 
-@pytest.mark.skipif(not shutil.which("rpm"), reason="rpm is not installed")
 def test_libraries_of_these_names_provide_what_the_rpm_requires(
     root: CleanRoot, rpm: Path, linked: dict[str, Linked]
 ) -> None:

@@ -48,13 +48,11 @@ def start(appimage: Path, kept_home: Path) -> Callable[..., Any]:
 
 
 def offline() -> list[str]:
-    """What to put before a command so that it has no network, where that is allowed."""
-    way = [shutil.which("unshare") or "unshare", "--map-root-user", "--net"]
-    try:
-        allowed = subprocess.run([*way, "true"], capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        allowed = False
-    return way if allowed else []
+    """What to put before a command so that it has no network; skips where that is not allowed."""
+    way = ["/usr/bin/unshare", "--map-root-user", "--net"]
+    if subprocess.run([*way, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("a network of one's own is not allowed here")
+    return way
 
 
 @pytest.fixture(scope="module")
@@ -114,8 +112,6 @@ class TestContents:
         assert list((root / "usr/share/metainfo").glob("*.xml"))
 
     def test_the_menus_entry_is_valid(self, root: Path) -> None:
-        if shutil.which("desktop-file-validate") is None:
-            pytest.skip("desktop-file-validate is missing: install desktop-file-utils")
         (entry,) = root.glob("*.desktop")
         done = subprocess.run(
             ["desktop-file-validate", str(entry)], capture_output=True, text=True, check=False

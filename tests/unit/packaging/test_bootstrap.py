@@ -81,6 +81,8 @@ def system(scripts: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(module, "BUILD_NEEDS", (there,))
     monkeypatch.setattr(module, "WINDOW_NEEDS", (there, missing, missing))
     monkeypatch.setattr(module, "TEST_NEEDS", (there,))
+    checker = module.Need("checker", "checker", lambda: False)
+    monkeypatch.setattr(module, "INSTALLER_NEEDS", (there, checker))
     monkeypatch.setattr(module.sys, "platform", "linux")
     monkeypatch.setattr(module.shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setenv("DISPLAY", ":0")
@@ -98,6 +100,15 @@ def test_what_is_missing_is_installed_where_no_password_is_asked(
     monkeypatch.setattr(system, "_root_prefix", lambda: [])
     system.system_packages(tests=False)
     assert system.installed == [["libmissing1"]]
+
+
+def test_the_installers_tests_need_what_the_tests_need_and_more(
+    system: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(system, "_root_prefix", lambda: [])
+    system.system_packages(tests=True)
+    system.system_packages(tests=True, installers=True)
+    assert system.installed == [["libmissing1"], ["libmissing1", "checker"]]
 
 
 def test_otherwise_the_one_command_to_run_is_told(
@@ -142,9 +153,12 @@ def checkout(scripts: dict[str, Any], tmp_path: Path, monkeypatch: pytest.Monkey
         "STAMP": venv / "setup.json",
         "LOG": venv / "setup.log",
         "LOCKS": (tmp_path / "a.lock",),
+        "WORKFLOWS_LOCK": tmp_path / "tools.lock",
+        "WORKFLOWS_VENV": tmp_path / "tools",
     }.items():
         monkeypatch.setattr(module, name, path)
     (tmp_path / "a.lock").write_text("one==1")
+    (tmp_path / "tools.lock").write_text("zizmor==1")
     (tmp_path / "pyproject.toml").write_text("[project]")
     (venv / "bin").mkdir(parents=True)
     steps: list[str] = []
@@ -154,7 +168,17 @@ def checkout(scripts: dict[str, Any], tmp_path: Path, monkeypatch: pytest.Monkey
         module.venv_program("chatdesk").parent.mkdir(parents=True, exist_ok=True)
         module.venv_program("chatdesk").touch()
 
-    monkeypatch.setattr(module, "system_packages", lambda tests: steps.append(f"tests={tests}"))
+    def system_packages(tests: bool, installers: bool) -> None:
+        steps.append("installers" if installers else f"tests={tests}")
+
+    def install_workflow_tools() -> None:
+        steps.append("tools")
+        program = module.venv_program("python", module.WORKFLOWS_VENV)
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.touch()
+
+    monkeypatch.setattr(module, "system_packages", system_packages)
+    monkeypatch.setattr(module, "install_workflow_tools", install_workflow_tools)
     monkeypatch.setattr(module, "make_venv", lambda: steps.append("venv"))
     monkeypatch.setattr(module, "install", install)
     module.steps = steps
@@ -176,6 +200,19 @@ def test_the_tests_need_more_of_the_system_and_then_nothing_is_left(checkout: An
     checkout.setup(tests=False)
     checkout.setup(tests=True)
     assert len(checkout.steps) == 4
+
+
+def test_the_installers_need_more_still_and_the_tests_need_none_of_it(checkout: Any) -> None:
+    checkout.setup(tests=False, installers=True)
+    assert checkout.steps == ["installers", "venv", "install", "tools"]
+    checkout.setup(tests=True)
+    checkout.setup(tests=False, installers=True)
+    assert len(checkout.steps) == 4
+    (checkout.folder / "tools.lock").write_text("zizmor==2")
+    checkout.setup(tests=True)
+    assert len(checkout.steps) == 4
+    checkout.setup(tests=False, installers=True)
+    assert checkout.steps[4:] == ["installers", "tools"]
 
 
 @pytest.mark.parametrize("name", ["a.lock", "pyproject.toml"])
