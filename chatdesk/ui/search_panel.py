@@ -7,6 +7,7 @@ those of the list on, so that one can type and choose without leaving it.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QRect, QRectF, QSize, Qt
@@ -21,13 +22,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from chatdesk.ui.abstract import AbstractQt
 from chatdesk.ui.dialog import announce, wrapped
 from chatdesk.ui.theme import RADIUS, S1, S2, S3, S4, S6, Theme
 
 PAGE = 9  # rows that PageUp and PageDown go
 
 
-class SearchPanel(QDialog):
+class SearchPanel(QDialog, metaclass=AbstractQt):
     """Subclasses fill the list (refill) and do what was chosen (choose). GUI thread only.
 
     name: what a screen reader calls the panel. prompt: what stands in the empty field. width: in
@@ -80,13 +82,13 @@ class SearchPanel(QDialog):
 
     # -- for subclasses -----------------------------------------------------------------------
 
+    @abstractmethod
     def refill(self, query: str) -> str:
         """Fill the list with what answers query; returns what to say where it is empty."""
-        raise NotImplementedError
 
+    @abstractmethod
     def choose(self, index: QModelIndex) -> None:
         """A row was chosen with Enter or a click."""
-        raise NotImplementedError
 
     def place(self, room: QSize, height: Callable[[int], int]) -> QRect:
         """Where the panel lies in its window; height tells how high it is for a width.

@@ -8,7 +8,7 @@ parse, so that a sign of life would end a reply.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import openai
@@ -27,19 +27,29 @@ _PLACEHOLDER = "the-key-is-put-in-later"
 
 
 class _Events:
-    """The decoder that the package asks for: bytes become events that have data."""
+    """The decoder that the package asks for: bytes become events that have data.
+
+    Both ways raise UnicodeDecodeError for an event that is no text. Chatdesk reads streams in its
+    loop; the package's protocol has the other way as well.
+    """
 
     def iter_bytes(self, iterator: Iterator[bytes]) -> Iterator[ServerSentEvent]:
-        raise NotImplementedError("Chatdesk reads streams in its loop")
+        decoder = EventDecoder()
+        for chunk in iterator:
+            yield from _told(decoder.feed(chunk))
+        yield from _told(decoder.finish())
 
     async def aiter_bytes(self, iterator: AsyncIterator[bytes]) -> AsyncIterator[ServerSentEvent]:
-        """Raises UnicodeDecodeError for an event that is no text."""
         decoder = EventDecoder()
         async for chunk in iterator:
-            for data in decoder.feed(chunk):
-                yield ServerSentEvent(data=data.decode())
-        for data in decoder.finish():
-            yield ServerSentEvent(data=data.decode())
+            for event in _told(decoder.feed(chunk)):
+                yield event
+        for event in _told(decoder.finish()):
+            yield event
+
+
+def _told(found: Iterable[bytes]) -> Iterator[ServerSentEvent]:
+    return (ServerSentEvent(data=data.decode()) for data in found)
 
 
 class GuardedOpenAI(openai.AsyncOpenAI):

@@ -8,6 +8,7 @@ objectName.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 from PySide6.QtCore import Signal
@@ -17,10 +18,11 @@ from PySide6.QtWidgets import (
 )
 
 from chatdesk.settings import Option
+from chatdesk.ui.abstract import AbstractQt
 from chatdesk.ui.theme import S2
 
 
-class Editor(QWidget):
+class Editor(QWidget, metaclass=AbstractQt):
     """Base of the editors. wide: it needs the whole width of its row, below the label."""
 
     edited = Signal(object)
@@ -41,9 +43,9 @@ class Editor(QWidget):
         self.row.setContentsMargins(0, 0, 0, 0)
         self.row.setSpacing(S2)
 
+    @abstractmethod
     def show_value(self, value: Any) -> None:
         """Show a value of the option. Nothing is emitted."""
-        raise NotImplementedError
 
     def commit(self) -> None:
         """Emit what was typed and not told yet; called when the dialog goes away."""
