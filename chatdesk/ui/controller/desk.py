@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QDialog
 from chatdesk.chat.events import Event
 from chatdesk.chat.messages import Conversation, Message
 from chatdesk.chat.provider import Provider
-from chatdesk.errors import ChatdeskError, KeyringError, StoreError
+from chatdesk.errors import ChatdeskError, StoreError
 from chatdesk.library import Library
 from chatdesk.paths import DataDir
 from chatdesk.providers.llama import LlamaEngine, ModelState
@@ -30,6 +30,7 @@ from chatdesk.ui.controller.catalogue import Catalogue, Servers
 from chatdesk.ui.controller.choosing import Choosing
 from chatdesk.ui.controller.commands import Commands
 from chatdesk.ui.controller.conversations import Conversations
+from chatdesk.ui.controller.key_troubles import KeyTroubles
 from chatdesk.ui.controller.locals import Locals
 from chatdesk.ui.controller.marks import Marks
 from chatdesk.ui.controller.models import Models
@@ -78,9 +79,10 @@ class Desk(QObject):
         profiles = self._profiles = accounts.profiles
         consents = Consents(store.state)
         self.tasks = Tasks(self.show_error)
+        self._key_troubles = KeyTroubles(window.toasts, lambda provider: self._mend(provider, True))
         self.session = Session(
             store,
-            Gatekeeper(provider, profiles, consents, self._reply_failed),
+            Gatekeeper(provider, profiles, consents, self._key_troubles.reply_failed),
             self._settings_now,
             self,
             model_for_new=lambda: self.answering.model_for_new(),
@@ -139,7 +141,6 @@ class Desk(QObject):
             self, window, theme, data, settings, store, library, accounts, servers
         )
         self._layout = ""
-        self._key_troubles: dict[str, str] = {}  # what is told of keys, and the provider's id
         self._ticking = QTimer(self)
         self._ticking.setInterval(TICK_MS)
         self._ticking.timeout.connect(self._tick)
@@ -183,9 +184,7 @@ class Desk(QObject):
 
     def key_given(self, profile: Profile) -> None:
         """A provider has another key: what was wrong with the old one is no longer so."""
-        for told in [told for told, of in self._key_troubles.items() if of == profile.id]:
-            self._window.toasts.dismiss(told)
-            del self._key_troubles[told]
+        self._key_troubles.mended(profile)
 
     def provider_removed(self, profile: Profile) -> None:
         """New chats begin locally again if they began with it: a provider that is added later
@@ -240,9 +239,7 @@ class Desk(QObject):
     def message_added(self, message: Message) -> None:
         self._show_welcome()
         self.reading.message_added(message)
-        for told in self._key_troubles:  # it is tried again
-            self._window.toasts.dismiss(told)
-        self._key_troubles.clear()
+        self._key_troubles.tried_again()
         self.writing.refresh()
         self._keep_ticking()
 
@@ -341,20 +338,6 @@ class Desk(QObject):
 
     def _model_chosen(self, reference: str | None) -> None:
         self.attempt(lambda: self.answering.local_chosen(reference))
-
-    def _reply_failed(self, profile: Profile, error: ChatdeskError) -> None:
-        """What is wrong with a key can be mended at once; the reply itself says what it is."""
-        from chatdesk.providers.remote.problems import KeyProblem
-
-        if isinstance(error, KeyringError | KeyProblem):
-            self._key_troubles[error.what] = profile.id
-            self._window.toasts.show_message(
-                error.what,
-                "Add or replace the key",
-                lambda: self._mend(profile.id, True),
-                "error",
-                undoes=False,
-            )
 
     def _mend(self, profile_id: str, key: bool) -> None:
         self.commands.show_providers(profile_id, key=key)

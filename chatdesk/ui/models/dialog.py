@@ -26,10 +26,8 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import (
     QFileDialog,
-    QFrame,
     QHBoxLayout,
     QLineEdit,
-    QListView,
     QMenu,
     QPushButton,
     QStackedWidget,
@@ -43,10 +41,11 @@ from chatdesk.paths import DataDir
 from chatdesk.settings import SettingsFile
 from chatdesk.ui.dialog import Dialog, EmptyState, Notice, label, tool_button
 from chatdesk.ui.icons import icon
+from chatdesk.ui.listing import TwoLineDelegate, row_list
 from chatdesk.ui.models.adding import Adding
 from chatdesk.ui.models.background import Background
-from chatdesk.ui.models.delegate import ModelDelegate
 from chatdesk.ui.models.details import Details
+from chatdesk.ui.models.lines import model_lines
 from chatdesk.ui.models.rows import ModelRows, Row, read_rows
 from chatdesk.ui.theme import RADIUS, S2, S3, S4, Theme
 
@@ -150,16 +149,9 @@ class ModelsDialog(Dialog):
         across = QHBoxLayout(both)
         across.setContentsMargins(0, 0, 0, 0)
         across.setSpacing(S4)
-        self.list = QListView(both)
-        self.list.setObjectName("modelList")
-        self.list.setAccessibleName("Models")
-        self.list.setModel(self.rows)
-        self.list.setItemDelegate(ModelDelegate(self.theme, self.list))
-        self.list.setFrameShape(QFrame.Shape.NoFrame)
-        self.list.setStyleSheet("QListView { background: transparent; border: none; }")
-        self.list.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
-        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setMouseTracking(True)
+        self.list = row_list(
+            "modelList", "Models", self.rows, TwoLineDelegate(self.theme, model_lines, S3 * 2), both
+        )
         self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.list.customContextMenuRequested.connect(self._menu)
         self.list.doubleClicked.connect(self.choose)

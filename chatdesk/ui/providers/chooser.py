@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QAbstractListModel, QEvent, QObject, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QFontMetricsF, QKeyEvent, QPainter
-from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QLineEdit,
-    QListView,
-    QStyleOptionViewItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QAbstractListModel, QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from chatdesk.ui.dialog import EmptyState, centred, label, tool_button, wrapped
-from chatdesk.ui.icons import icon, pixmap
-from chatdesk.ui.listing import Index, RowDelegate
+from chatdesk.ui.icons import icon
+from chatdesk.ui.listing import Index, TwoLineDelegate, TwoLines, row_list
 from chatdesk.ui.providers.offers import Offer, offers
-from chatdesk.ui.theme import ICON, S1, S2, S3, S4, Theme
+from chatdesk.ui.theme import S2, S3, S4, Theme, Tokens
 
 OFFER_ROLE = Qt.ItemDataRole.UserRole + 1
 _WIDEST = 640  # pixels
@@ -57,16 +49,9 @@ class PresetChooser(QWidget):
         self.search.textChanged.connect(self._filter)
         column.addWidget(self.search)
         self.offers = Offers(self)
-        self.list = QListView(page)
-        self.list.setObjectName("presetList")
-        self.list.setAccessibleName("Kinds of providers")
-        self.list.setModel(self.offers)
-        self.list.setItemDelegate(_OfferDelegate(theme, self.list))
-        self.list.setFrameShape(QFrame.Shape.NoFrame)
-        self.list.setProperty("bare", True)
-        self.list.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
-        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setMouseTracking(True)
+        self.list = row_list(
+            "presetList", "Kinds of providers", self.offers, TwoLineDelegate(theme, _lines), page
+        )
         self.list.clicked.connect(self._choose)
         column.addWidget(self.list, 1)
         self.nothing = EmptyState(theme, "search", "Clear the search", page)
@@ -178,37 +163,16 @@ class Offers(QAbstractListModel):
         self.endResetModel()
 
 
-class _OfferDelegate(RowDelegate):
-    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
-        name = QFontMetricsF(self.theme.chrome_font(bold=True)).height()
-        line = QFontMetricsF(self.theme.small_font()).height()
-        return QSize(0, round(name + S1 + line + S2 * 2 + S1))
-
-    def paint_content(
-        self, painter: QPainter, option: QStyleOptionViewItem, index: Index, area: QRectF
-    ) -> None:
-        offer = index.data(OFFER_ROLE)
-        if not isinstance(offer, Offer):
-            return
-        tokens = self.theme.tokens
-        bold, small = self.theme.chrome_font(bold=True), self.theme.small_font()
-        name, line = QFontMetricsF(bold).height(), QFontMetricsF(small).height()
-        top = area.center().y() - (name + S1 + line) / 2
-        mark = self.mirrored(option, area, QRectF(area.x(), 0, ICON, ICON))
-        mark.moveTop(area.center().y() - ICON / 2)
-        ratio = painter.device().devicePixelRatioF() if painter.device() else 1.0
-        drawing = "cloud" if offer.leaves else "computer"
-        painter.drawPixmap(mark.topLeft(), pixmap(drawing, tokens.remote, ICON, ratio))
-        start = ICON + S3
-        text = QRectF(area.x() + start, top, area.width() - start, name)
-        half = text.adjusted(text.width() / 2, 0, 0, 0)  # the name is never left without room
-        where = self.mirrored(option, area, half)
-        taken = self.draw(painter, option, where, offer.place, small, tokens.secondary, end=True)
-        title = QRectF(text)
-        title.setWidth(max(0.0, text.width() - taken - (S3 if taken else 0)))
-        place = self.mirrored(option, area, title)
-        self.draw(painter, option, place, offer.preset.name, bold, tokens.text)
-        text.moveTop(top + name + S1)
-        text.setHeight(line)
-        place = self.mirrored(option, area, text)
-        self.draw(painter, option, place, offer.line, small, tokens.secondary)
+def _lines(index: Index, tokens: Tokens) -> TwoLines | None:
+    offer = index.data(OFFER_ROLE)
+    if not isinstance(offer, Offer):
+        return None
+    return TwoLines(
+        "cloud" if offer.leaves else "computer",
+        tokens.remote,
+        offer.preset.name,
+        tokens.text,
+        offer.line,
+        tokens.secondary,
+        end=offer.place,
+    )

@@ -11,9 +11,7 @@ from PySide6.QtCore import QModelIndex, QPoint, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
-    QFrame,
     QHBoxLayout,
-    QListView,
     QMenu,
     QPushButton,
     QStackedWidget,
@@ -24,10 +22,11 @@ from PySide6.QtWidgets import (
 from chatdesk.providers.profiles import PRESETS, Accounts, Profile
 from chatdesk.ui.dialog import Dialog, EmptyState, Side, announce, centred, wrapped
 from chatdesk.ui.icons import icon
+from chatdesk.ui.listing import TwoLineDelegate, row_list
 from chatdesk.ui.providers.asking import Servers
 from chatdesk.ui.providers.chooser import PresetChooser
-from chatdesk.ui.providers.delegate import ProviderDelegate
 from chatdesk.ui.providers.editor import ProviderEditor, in_environment
+from chatdesk.ui.providers.lines import provider_lines
 from chatdesk.ui.providers.question import Answer, ask
 from chatdesk.ui.providers.rows import ProviderRows
 from chatdesk.ui.providers.work import Places
@@ -103,16 +102,13 @@ class ProvidersDialog(Dialog):
         self.add_button.setToolTip("Choose what kind of provider to add (Ctrl+N)")
         self.add_button.setAutoDefault(False)
         column.addWidget(self.add_button)
-        self.list = QListView(self._side)
-        self.list.setObjectName("providerList")
-        self.list.setAccessibleName("Providers")
-        self.list.setModel(self.rows)
-        self.list.setItemDelegate(ProviderDelegate(self.theme, self.list))
-        self.list.setFrameShape(QFrame.Shape.NoFrame)
-        self.list.setProperty("bare", True)
-        self.list.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
-        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setMouseTracking(True)
+        self.list = row_list(
+            "providerList",
+            "Providers",
+            self.rows,
+            TwoLineDelegate(self.theme, provider_lines),
+            self._side,
+        )
         self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         column.addWidget(self.list, 1)
         across.addWidget(self._side, 2)

@@ -81,7 +81,7 @@ class ProviderEditor(QWidget):
         form.key.memory_requested.connect(self._keep_in_memory)
         form.strip.test_requested.connect(self.test)
         form.strip.cancel_requested.connect(self.cancel_test)
-        form.model.list_requested.connect(self.list_models)
+        form.models.model.list_requested.connect(self.list_models)
         work.profile_saved.connect(self._profile_saved)
         work.saved.connect(self._all_saved)
         work.key_failed.connect(self._key_failed)
@@ -331,7 +331,7 @@ class ProviderEditor(QWidget):
         """Ask the server for its models with what stands in the form."""
         profile = self._askable()
         if profile is not None:
-            self.form.model.set_busy(True, profile.place)
+            self.form.models.model.set_busy(True, profile.place)
             self.asking.list_models(profile, self.form.entered())
 
     def cancel_test(self) -> None:
@@ -348,17 +348,17 @@ class ProviderEditor(QWidget):
     def _tested(self, check: Check) -> None:
         self.form.strip.show_check(check)
         if check.models:
-            self.form.model.set_models(check.models)
+            self.form.models.model.set_models(check.models)
 
     def _listed(self, models: tuple[RemoteModel, ...]) -> None:
-        self.form.model.set_busy(False)
-        self.form.model.set_models(models)
-        self.form.model.show_found(len(models))
+        self.form.models.model.set_busy(False)
+        self.form.models.model.set_models(models)
+        self.form.models.model.show_found(len(models))
 
     def _list_failed(self, error: ChatdeskError) -> None:
-        self.form.model.set_busy(False)
+        self.form.models.model.set_busy(False)
         text = error.told
-        self.form.model.field.set_error(text)
+        self.form.models.model.field.set_error(text)
         announce(self, text, urgent=True)
 
 

@@ -20,38 +20,22 @@ from PySide6.QtWidgets import (
 
 from chatdesk.credentials import Secret
 from chatdesk.errors import UsageError
-from chatdesk.providers.profiles import TEMPLATES, Profile
-from chatdesk.providers.profiles.profile import LARGEST_CONTEXT, LONGEST_NAME
+from chatdesk.providers.profiles import Profile
+from chatdesk.providers.profiles.profile import LONGEST_NAME
 from chatdesk.ui.dialog import Notice, announce, centred, wrapped
 from chatdesk.ui.icons import pixmap
 from chatdesk.ui.providers.address import AddressField
-from chatdesk.ui.providers.draft import (
-    parse_headers,
-    parse_models,
-    problems_of,
-    written_headers,
-)
+from chatdesk.ui.providers.cards import ModelsCard, SpecialCard
+from chatdesk.ui.providers.draft import problems_of
 from chatdesk.ui.providers.fields import Card, Field, SwitchField, line_edit
 from chatdesk.ui.providers.key_field import KeyField, KeyState
-from chatdesk.ui.providers.model_field import ModelField
 from chatdesk.ui.providers.strip import TestStrip
-from chatdesk.ui.settings.choices import Combo
-from chatdesk.ui.settings.numbers import WholeSpin
-from chatdesk.ui.settings.texts import Lines
 from chatdesk.ui.theme import ICON, S2, S4, S5, Theme
 
 _WIDEST = 640  # pixels
 _NEEDS_KEY = "The server asks for a key"
 _NEEDS_KEY_HELP = "Most programs on your own computer ask for none."
 _FORGETS_KEY = "The saved key is deleted when you save."
-_TEMPLATE_NAMES = {
-    "plain": "User and Assistant",
-    "chatml": "ChatML",
-    "llama-2": "Llama 2",
-    "llama-3": "Llama 3",
-    "mistral": "Mistral",
-    "falcon": "Falcon",
-}
 
 
 class ProviderForm(QScrollArea):
@@ -82,8 +66,13 @@ class ProviderForm(QScrollArea):
         self._column.setSpacing(S4)
         self._make_head(page)
         self._column.addWidget(self._make_connection(page))
-        self._column.addWidget(self._make_models(page))
-        self._column.addWidget(self._make_special(page))
+        self.models = ModelsCard(theme, page)
+        self.models.edited.connect(self._edited)
+        self.models.submitted.connect(self.submitted)
+        self._column.addWidget(self.models)
+        self.special = SpecialCard(page)
+        self.special.edited.connect(self._edited)
+        self._column.addWidget(self.special)
         self._column.addStretch(1)
         theme.changed.connect(self._refresh_mark)
 
@@ -123,83 +112,17 @@ class ProviderForm(QScrollArea):
         for widget in (self.name, self.address, self.needs_key, self.key, self.environment):
             card.add(widget)
         card.add(self.strip)
-        self.name_line.textEdited.connect(self._edited)
+        self.name_line.textEdited.connect(self._name_edited)
         self.name_line.returnPressed.connect(self.submitted)
-        self.address.edited.connect(self._address_edited)
+        self.address.edited.connect(self._connection_edited)
         self.address.line.returnPressed.connect(self.submitted)
         self.address.moved.connect(self._moved)
-        self.needs_key.toggled.connect(self._key_edited)
-        self.key.edited.connect(self._key_edited)
+        self.needs_key.toggled.connect(self._connection_edited)
+        self.key.edited.connect(self._connection_edited)
         self.key.return_pressed.connect(self.submitted)
-        self.environment.toggled.connect(self._key_edited)
+        self.environment.toggled.connect(self._connection_edited)
         self.key.revealed.connect(self._reveal)
         self.strip.revealed.connect(self._reveal)
-        return card
-
-    def _make_models(self, page: QWidget) -> Card:
-        card = Card("Models", page)
-        self.model = ModelField(self._theme, card)
-        self.by_hand_lines = Lines(3)
-        self.by_hand_lines.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
-        self.by_hand = Field(
-            "Models entered by hand",
-            "providerModels",
-            self.by_hand_lines,
-            card,
-            help="One on each line, for servers that list none, or not all.",
-        )
-        self.context_spin = WholeSpin()
-        self.context_spin.setRange(0, LARGEST_CONTEXT)
-        self.context_spin.setSingleStep(1024)
-        self.context_spin.setGroupSeparatorShown(True)
-        self.context_spin.setSpecialValueText("As the server says")
-        self.context_spin.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.context_spin.setAlignment(Qt.AlignmentFlag.AlignLeading)
-        self.context_spin.lineEdit().setTextMargins(S2, 0, 0, 0)
-        self.context = Field(
-            "Context size",
-            "providerContext",
-            self.context_spin,
-            card,
-            help="How many tokens of conversation its models take, where the server does not "
-            "say. A token is about three quarters of a word.",
-        )
-        for widget in (self.model, self.by_hand, self.context):
-            card.add(widget)
-        self.model.edited.connect(self._edited)
-        self.model.line.returnPressed.connect(self.submitted)
-        self.by_hand_lines.textChanged.connect(self._edited)
-        self.by_hand_lines.left.connect(self._offer_by_hand)
-        self.context_spin.valueChanged.connect(self._edited)
-        return card
-
-    def _make_special(self, page: QWidget) -> Card:
-        card = Card("Special cases", page)
-        self.template_combo = Combo()
-        for name in TEMPLATES:
-            self.template_combo.addItem(_TEMPLATE_NAMES.get(name, name), name)
-        self.template = Field(
-            "Prompt template",
-            "providerTemplate",
-            self.template_combo,
-            card,
-            help="How a conversation is written for the model. The model's page says which.",
-        )
-        self.headers_lines = Lines(2)
-        self.headers_lines.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
-        self.headers_lines.setPlaceholderText("X-Title: Chatdesk")
-        self.headers = Field(
-            "Extra headers",
-            "providerHeaders",
-            self.headers_lines,
-            card,
-            help="Name: value, one on each line. They are sent with every request. A key does not "
-            "belong here.",
-        )
-        card.add(self.template)
-        card.add(self.headers)
-        self.template_combo.currentIndexChanged.connect(self._edited)
-        self.headers_lines.textChanged.connect(self._edited)
         return card
 
     # -- the profile --------------------------------------------------------------------------
@@ -244,22 +167,13 @@ class ProviderForm(QScrollArea):
         same = self._profile is not None and self._profile.id == profile.id and not new
         self._profile, self._new = profile, new
         self._in_environment = in_environment
-        blockers = [w.blockSignals(True) for w in self._silent()]
         self.name_line.setText(profile.name)
         self.name_line.setCursorPosition(0)
         self.address.load(profile, new=new)
         self.needs_key.set_on(profile.needs_key)
         self.environment.set_on(profile.use_environment)
-        self.model.load(profile.default_model, profile.models)
-        self.by_hand_lines.setPlainText("\n".join(profile.models))
-        self.context_spin.setValue(profile.context_size)
-        self.template_combo.setCurrentIndex(
-            max(0, self.template_combo.findData(profile.template or TEMPLATES[0]))
-        )
-        self.headers_lines.setPlainText(written_headers(profile.headers))
-        for widget, blocked in zip(self._silent(), blockers, strict=True):
-            widget.blockSignals(blocked)
-        self.template.setVisible(profile.preset.api == "tgi")
+        self.models.load(profile)
+        self.special.load(profile)
         for field in self._fields().values():
             field.set_error("")
         self.error.set_text("")
@@ -270,20 +184,15 @@ class ProviderForm(QScrollArea):
 
     def _read(self, headers: tuple[tuple[str, str], ...]) -> Profile:
         assert self._profile is not None
-        preset = self._profile.preset
-        return replace(
+        connected = replace(
             self._profile,
             name=self.name_line.text().strip(),
             base_url=self.address.text(),
             needs_key=self.needs_key.is_on(),
-            default_model=self.model.text(),
-            models=parse_models(self.by_hand_lines.toPlainText()),
-            headers=headers,
-            context_size=self.context_spin.value(),
-            template=self.template_combo.currentData() if preset.api == "tgi" else "",
-            use_environment=bool(preset.variable) and self.environment.is_on(),
+            use_environment=bool(self._profile.preset.variable) and self.environment.is_on(),
             allow_http=self.address.allowed(),
         )
+        return self.special.filled(self.models.filled(connected), headers)
 
     @property
     def dirty(self) -> bool:
@@ -294,11 +203,10 @@ class ProviderForm(QScrollArea):
 
     def check(self, others: Sequence[Profile]) -> Profile | None:
         """The profile, where all is well; else None, and each field says what is wrong with it."""
-        self.context_spin.interpretText()
         unreadable: dict[str, str] = {}
         headers: tuple[tuple[str, str], ...] = ()
         try:
-            headers = parse_headers(self.headers_lines.toPlainText())
+            headers = self.special.headers_given()
         except UsageError as error:
             unreadable["headers"] = error.told
         profile = self._read(headers)
@@ -363,20 +271,12 @@ class ProviderForm(QScrollArea):
             "name": self.name,
             "base_url": self.address.field,
             "key": self.key.field,
-            "default_model": self.model.field,
-            "models": self.by_hand,
-            "context_size": self.context,
-            "template": self.template,
-            "headers": self.headers,
+            "default_model": self.models.model.field,
+            "models": self.models.by_hand,
+            "context_size": self.models.context,
+            "template": self.special.template,
+            "headers": self.special.headers,
         }
-
-    def _silent(self) -> tuple[QWidget, ...]:
-        return (
-            self.by_hand_lines,
-            self.context_spin,
-            self.template_combo,
-            self.headers_lines,
-        )
 
     def _values(self) -> tuple[object, ...]:
         return (
@@ -385,27 +285,23 @@ class ProviderForm(QScrollArea):
             self.address.allowed(),
             self.needs_key.is_on(),
             self.environment.is_on(),
-            self.model.text(),
-            self.by_hand_lines.toPlainText(),
-            self.context_spin.value(),
-            self.template_combo.currentData(),
-            self.headers_lines.toPlainText(),
+            *self.models.values(),
+            *self.special.values(),
         )
 
-    def _edited(self) -> None:
-        sender = self.sender()
+    def _edited(self, editor: QWidget | None = None) -> None:
+        """editor: what was edited, whose error is told no more."""
         for field in self._fields().values():
-            if field.editor is sender:
+            if field.editor is editor:
                 field.set_error("")
         self._refresh()
         self.edited.emit()
 
-    def _key_edited(self) -> None:
-        self.strip.clear()
-        self._edited()
+    def _name_edited(self) -> None:
+        self._edited(self.name_line)
 
-    def _address_edited(self) -> None:
-        self.strip.clear()
+    def _connection_edited(self) -> None:
+        self.strip.clear()  # what was tested is something else now
         self._edited()
 
     def _moved(self, moved: bool) -> None:
@@ -413,9 +309,6 @@ class ProviderForm(QScrollArea):
         assert self._profile is not None
         self.environment.set_on(self._profile.use_environment and not moved)
         self.key.begin()
-
-    def _offer_by_hand(self) -> None:
-        self.model.set_by_hand(parse_models(self.by_hand_lines.toPlainText()))
 
     def _refresh(self) -> None:
         """Everything that follows from what stands in the fields."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def test_every_template_has_a_name_for_people(hands: Hands) -> None:
-    combo = hands.form.template_combo
+    combo = hands.form.special.template_combo
     shown = {combo.itemData(at): combo.itemText(at) for at in range(combo.count())}
     assert tuple(shown) == TEMPLATES
     assert all(name != text and text[0].isupper() for name, text in shown.items())

@@ -14,7 +14,7 @@ from chatdesk.credentials.problems import no_keyring
 from chatdesk.errors import ProviderError
 from chatdesk.providers.profiles import Accounts
 from chatdesk.providers.remote import Check
-from chatdesk.ui.providers.delegate import shortened
+from chatdesk.ui.providers.lines import shortened
 from chatdesk.ui.providers.rows import Row
 from chatdesk.ui.theme import Theme
 

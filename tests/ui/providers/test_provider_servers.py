@@ -40,7 +40,7 @@ def test_what_stands_in_the_form_is_tested_saved_or_not(
     hands: Hands, servers: HeldServers, accounts: Accounts
 ) -> None:
     hands.begin("mistral", url="https://proxy.example/v1", key="sk-typed")
-    hands.type(hands.form.model.line, "tiny")
+    hands.type(hands.form.models.model.line, "tiny")
     hands.click("testConnectionButton")
     assert servers.asked is not None
     profile, key, model = servers.asked
@@ -58,11 +58,11 @@ def test_a_success_says_how_many_models_there_are_and_offers_them(
     servers.test_future.set_result(Check(True, "Mistral offers 2 models.", models=(MIXTRAL, TINY)))
     assert wait_for_result(hands) == "Mistral offers 2 models."
     assert hands.form.strip.result.tone == "done"
-    combo = hands.form.model.combo
+    combo = hands.form.models.model.combo
     assert [combo.itemText(at) for at in range(combo.count())] == ["open-mixtral-8x7b", "tiny"]
-    assert hands.form.model.text() == ""  # nothing is chosen for the person
+    assert hands.form.models.model.text() == ""  # nothing is chosen for the person
     combo.setCurrentIndex(0)
-    assert "32,768 tokens" in hands.form.model.field.help.text()
+    assert "32,768 tokens" in hands.form.models.model.field.help.text()
     hands.save()
 
 
@@ -150,23 +150,23 @@ def test_the_models_can_be_asked_for_alone(hands: Hands, servers: HeldServers) -
     hands.click("refreshModelsButton")
     assert hands.find("providerModel.help").text() == "Asking localhost:11434"
     servers.models_future.set_result((TINY,))
-    hands.qtbot.waitUntil(lambda: hands.form.model.combo.count() == 1)
+    hands.qtbot.waitUntil(lambda: hands.form.models.model.combo.count() == 1)
     assert hands.find("providerModel.help").text() == "1 model found."
     hands.click("refreshModelsButton")
     servers.models_future.set_exception(ProviderError("It has no list.", "Type the name."))
     hands.qtbot.waitUntil(lambda: hands.find("providerModel.error").isVisible())
     assert hands.find("providerModel.error").text() == "It has no list. Type the name."
-    hands.type(hands.form.model.line, "my-own")
+    hands.type(hands.form.models.model.line, "my-own")
     hands.save()
     assert hands.editor.profile and hands.editor.profile.default_model == "my-own"
 
 
 def test_models_entered_by_hand_are_offered_too(hands: Hands, servers: HeldServers) -> None:
     hands.begin("ollama")
-    hands.form.by_hand_lines.setFocus()
-    hands.qtbot.keyClicks(hands.form.by_hand_lines, "tiny")
-    hands.qtbot.keyClick(hands.form.by_hand_lines, Qt.Key.Key_Tab)
-    combo = hands.form.model.combo
+    hands.form.models.by_hand_lines.setFocus()
+    hands.qtbot.keyClicks(hands.form.models.by_hand_lines, "tiny")
+    hands.qtbot.keyClick(hands.form.models.by_hand_lines, Qt.Key.Key_Tab)
+    combo = hands.form.models.model.combo
     assert [combo.itemText(at) for at in range(combo.count())] == ["tiny"]
 
 
@@ -226,7 +226,7 @@ def test_a_real_server_is_tested_before_and_after_its_key_is_saved(real: Hands, 
     real.click("testConnectionButton")
     assert "2 models" in wait_for_result(real)
     assert real.form.strip.result.tone == "done"
-    assert real.form.model.combo.count() == 2
+    assert real.form.models.model.combo.count() == 2
     real.save()
     assert real.vault.texts == [KEY]
     real.click("testConnectionButton")

@@ -100,8 +100,8 @@ def test_whatever_has_the_focus_is_called_something(hands: Hands) -> None:
         if widget.isVisibleTo(hands.dialog) and widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
             spoken = QAccessible.queryAccessibleInterface(widget)
             assert spoken.text(QAccessible.Text.Name), widget
-    assert hands.form.model.line.accessibleName() == "Default model"
-    assert "first one" in hands.form.model.line.accessibleDescription()
+    assert hands.form.models.model.line.accessibleName() == "Default model"
+    assert "first one" in hands.form.models.model.line.accessibleDescription()
 
 
 def test_escape_leads_back_to_the_kinds_while_nothing_was_written(
@@ -155,11 +155,11 @@ def test_nothing_is_added_before_it_is_saved(hands: Hands, accounts: Accounts) -
 def test_all_fields_are_saved(hands: Hands, accounts: Accounts, data: DataDir) -> None:
     hands.begin("tgi", name="Inference", url="https://tgi.example/generate-here")
     form = hands.form
-    hands.type(form.model.line, "mixtral")
-    form.by_hand_lines.setPlainText("mixtral\nfalcon-7b\n")
-    form.context_spin.setValue(32_768)
-    form.template_combo.setCurrentIndex(form.template_combo.findData("mistral"))
-    form.headers_lines.setPlainText("X-Team: reading room\n\nX-Title: Chatdesk")
+    hands.type(form.models.model.line, "mixtral")
+    form.models.by_hand_lines.setPlainText("mixtral\nfalcon-7b\n")
+    form.models.context_spin.setValue(32_768)
+    form.special.template_combo.setCurrentIndex(form.special.template_combo.findData("mistral"))
+    form.special.headers_lines.setPlainText("X-Team: reading room\n\nX-Title: Chatdesk")
     hands.save()
     (profile,) = Profiles(data).list()
     assert profile.base_url == "https://tgi.example/generate-here"
@@ -174,9 +174,9 @@ def test_all_fields_are_saved(hands: Hands, accounts: Accounts, data: DataDir) -
 
 def test_the_template_is_asked_for_only_where_chatdesk_makes_the_prompt(hands: Hands) -> None:
     hands.begin("tgi")
-    assert hands.form.template.isVisible()
+    assert hands.form.special.template.isVisible()
     hands.begin("tgi-openai")
-    assert not hands.form.template.isVisible()
+    assert not hands.form.special.template.isVisible()
 
 
 # -- errors stand at their fields ------------------------------------------------------------------
@@ -220,7 +220,7 @@ def test_a_name_can_be_taken_only_once(hands: Hands, accounts: Accounts) -> None
 @pytest.mark.parametrize("line", ["no colon", "Authorization: Bearer x", "Host: elsewhere"])
 def test_headers_that_cannot_be_sent_are_told(hands: Hands, accounts: Accounts, line: str) -> None:
     hands.begin("ollama")
-    hands.form.headers_lines.setPlainText(line)
+    hands.form.special.headers_lines.setPlainText(line)
     hands.click("saveProviderButton")
     assert hands.find("providerHeaders.error").isVisible()
     assert names(accounts) == []
@@ -414,11 +414,11 @@ def test_tab_goes_through_the_form_in_reading_order(hands: Hands) -> None:
         form.key.entry,
         form.environment.switch,
         form.strip.button,
-        form.model.combo,
-        form.model.refresh_button,
-        form.by_hand_lines,
-        form.context_spin,
-        form.headers_lines,
+        form.models.model.combo,
+        form.models.model.refresh_button,
+        form.models.by_hand_lines,
+        form.models.context_spin,
+        form.special.headers_lines,
         hands.find("discardProviderButton"),
         hands.find("saveProviderButton"),
         hands.find("closeButton"),
