@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hands import Desk
+from hands import Desk, wait_until
 from keyring_home import KeyringHome, keyring_home, terminal
 
 
@@ -43,6 +43,15 @@ def background(
 def _first_line(read_end: int) -> str:
     with os.fdopen(read_end, encoding="utf-8") as pipe:
         return pipe.readline().strip()
+
+
+def _is_managed(environment: Mapping[str, str]) -> bool:
+    """Whether a window manager says that it is there."""
+    name = "_NET_SUPPORTING_WM_CHECK"
+    told = subprocess.run(
+        ["xprop", "-root", name], env=environment, capture_output=True, text=True, check=True
+    )
+    return f"{name}(WINDOW)" in told.stdout
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +90,11 @@ def display() -> Iterator[dict[str, str]]:
         )
         os.close(write_end)
         environment["DBUS_SESSION_BUS_ADDRESS"] = _first_line(read_end)
+        # The first key changes the keyboard's map, and for that the window manager lets go of its
+        # own keys (Alt+F4) for a moment. So that no test's key falls into it, there is one before.
+        subprocess.run(["xdotool", "key", "Shift_L"], env=environment, check=True)
         stack.enter_context(background(["openbox", "--sm-disable"], environment, **quiet))
+        wait_until(lambda: _is_managed(environment), "the window manager")
         yield environment
 
 

@@ -132,7 +132,6 @@ def announcements(desk: Desk, tmp_path: Path) -> Any:
     watcher.wait()
 
 
-@pytest.mark.skipif(shutil.which("xev") is None, reason="xev (x11-utils) watches the desktop")
 def test_every_start_ends_the_busy_pointer(desk: Desk, announcements: Any) -> None:
     desk.environment["DESKTOP_STARTUP_ID"] = "launcher-1_TIME100"
     desk.start()
