@@ -73,7 +73,11 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Stop the run."""
+    """Stop the run. worker: only this one is to stop, because another one has the run; "": whoever
+    has it.
+    """
+
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +132,31 @@ def decode_request(data: bytes) -> Request:
     """Raises WireError."""
     told = Fields(load(data))
     told.must_be("chat")
+    return _request(told)
+
+
+def encode_kept(request: Request, reply: str) -> bytes:
+    """A request that JetStream keeps until a worker comes. reply: the client's inbox, because the
+    message's own reply subject is JetStream's.
+    """
+    return dump(load(encode_request(request)) | {"type": "kept", "reply": reply})
+
+
+def decode_kept(data: bytes) -> tuple[Request, str]:
+    """The request and the client's inbox, which is still to be checked. Raises WireError."""
+    told = Fields(load(data))
+    told.must_be("kept")
+    return _request(told), told.text("reply", 300)
+
+
+def _request(told: Fields) -> Request:
     messages = told.get("messages", list)
     if not 0 < len(messages) <= MOST_MESSAGES:
         raise WireError("The request has no messages, or too many.")
     return Request(
         conversation_id=told.text("conversation", LONGEST_ID),
         messages=tuple(_message(entry) for entry in messages),
-        parameters=_parameters(told.get("parameters", dict)),
+        parameters=parameters_from(told.get("parameters", dict)),
         continuation=told.text("continuation"),
         model=told.optional("model", lambda: told.text("model", LONGEST_ID)),
         history=told.count("history"),
@@ -151,7 +173,8 @@ def _message(entry: object) -> PromptMessage:
     return PromptMessage(Role(role), content, identity)
 
 
-def _parameters(values: dict[str, Any]) -> SamplingParameters:
+def parameters_from(values: dict[str, Any]) -> SamplingParameters:
+    """Sampling parameters from a message's object. Raises WireError."""
     told = Fields(values)
     stop = told.get("stop", list)
     if len(stop) > MOST_STOPS or not all(isinstance(s, str) and s for s in stop):
@@ -256,15 +279,16 @@ _EVENTS: dict[str, Callable[[Fields], Event | Alive | Busy]] = {
     "started": _started,
     "progress": lambda told: PromptProgress(told.count("done"), told.count("total")),
     "finished": lambda told: Finished(
-        told.one_of("reason", _REASONS), _usage(told.get("usage", dict))
+        told.one_of("reason", _REASONS), usage_from(told.get("usage", dict))
     ),
     "failed": lambda told: Failed(
-        decode_error(told.get("error", dict)), _usage(told.get("usage", dict))
+        decode_error(told.get("error", dict)), usage_from(told.get("usage", dict))
     ),
 }
 
 
-def _usage(values: dict[str, Any]) -> Usage:
+def usage_from(values: dict[str, Any]) -> Usage:
+    """A reply's cost from a message's object. Raises WireError."""
     told = Fields(values)
 
     def count(name: str) -> int | None:
@@ -327,7 +351,7 @@ def encode_control(control: Control) -> bytes:
     """What a client says of its run."""
     match control:
         case Cancel():
-            return dump({"v": VERSION, "type": "cancel"})
+            return dump({"v": VERSION, "type": "cancel", "worker": control.worker or None})
         case Resend(number):
             return dump({"v": VERSION, "type": "resend", "n": number})
         case Got():
@@ -339,7 +363,7 @@ def decode_control(data: bytes) -> Control:
     told = Fields(load(data))
     match told.one_of("type", ("cancel", "resend", "got")):
         case "cancel":
-            return Cancel()
+            return Cancel(told.optional("worker", lambda: told.id("worker")) or "")
         case "resend":
             return Resend(told.count("n"))
         case _:

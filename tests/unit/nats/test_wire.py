@@ -33,10 +33,12 @@ from chatdesk.providers.nats.wire import (
     Told,
     WireError,
     decode_control,
+    decode_kept,
     decode_offer,
     decode_request,
     decode_told,
     encode_control,
+    encode_kept,
     encode_offer,
     encode_request,
     encode_told,
@@ -99,6 +101,11 @@ def test_a_request_arrives_as_it_was_sent(request: Request) -> None:
     assert decode_request(encode_request(request)) == request
 
 
+@given(requests)
+def test_a_request_that_is_kept_has_the_inbox_with_it(request: Request) -> None:
+    assert decode_kept(encode_kept(request, "_INBOX_anna.x.1")) == (request, "_INBOX_anna.x.1")
+
+
 @given(ids, ids, counts, events)
 def test_an_event_arrives_as_it_was_told(run: str, worker: str, number: int, event: Event) -> None:
     told = Told(run, worker, number, event)
@@ -113,7 +120,7 @@ def test_signs_of_life_are_not_counted(what: Alive | Busy) -> None:
         decode_told(encode_told(Told("run", "worker", 3, what)))
 
 
-@pytest.mark.parametrize("control", [Cancel(), Resend(12), Got()])
+@pytest.mark.parametrize("control", [Cancel(), Cancel("w2"), Resend(12), Got()])
 def test_a_control_arrives_as_it_was_sent(control: Control) -> None:
     assert decode_control(encode_control(control)) == control
 
@@ -140,7 +147,7 @@ def test_half_a_surrogate_pair_does_not_cost_the_reply() -> None:
 
 @given(st.binary(max_size=60))
 def test_no_bytes_are_believed(data: bytes) -> None:
-    for decode in (decode_request, decode_told, decode_control, decode_offer):
+    for decode in (decode_request, decode_kept, decode_told, decode_control, decode_offer):
         with pytest.raises(WireError):
             decode(data)
 
