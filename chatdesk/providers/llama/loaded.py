@@ -15,6 +15,7 @@ from chatdesk.providers.llama.generator import Generator
 from chatdesk.providers.llama.model import LlamaModel
 from chatdesk.providers.llama.plan import Planner
 from chatdesk.providers.llama.prompt import Prompt, PromptBuilder
+from chatdesk.providers.llama.reply import Reply
 
 
 class Loaded:
@@ -41,17 +42,17 @@ class Loaded:
     def generator(
         self, request: Request, prompt: Prompt, flag: CancelFlag, began: float
     ) -> Generator:
-        """Who writes the reply to a request whose prompt is planned; see Generator."""
-        return Generator(
-            self.model,
-            self.evaluator,
+        """Who writes the reply to a request whose prompt is planned. began: see Reply."""
+        reply = Reply(
+            self.model.vocabulary,
             self.replies,
             prompt,
             request.parameters,
-            flag,
             request.continuation,
+            self.model.window,
             began,
         )
+        return Generator(self.model, self.evaluator, prompt, reply, request.parameters, flag)
 
     def close(self) -> None:
         """Free everything."""
