@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import configparser
 import importlib
+import logging
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from chatdesk.credentials.problems import (
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from secretstorage import Collection
 
     from chatdesk.errors import KeyringError
+
+_log = logging.getLogger(__name__)
 
 VARIABLE = "PYTHON_KEYRING_BACKEND"
 _SECRET_SERVICE = "keyring.backends.SecretService.Keyring"
@@ -146,6 +151,12 @@ def _chosen() -> str | None:
     )
 
 
+def _where(error: BaseException) -> str:
+    """The line that raised it. Its words stay out of the log: they may have the key in them."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "nowhere"
+
+
 @contextmanager
 def _explained() -> Iterator[list[KeyringError]]:
     """Collect what a keyring raised in the block, as one of our errors without a past."""
@@ -154,6 +165,7 @@ def _explained() -> Iterator[list[KeyringError]]:
         yield errors
     except Exception as error:  # a keyring's backend may raise anything
         errors.append(explain(error))
+        _log.info("The keyring raised %s in %s", type(error).__name__, _where(error))
 
 
 class SystemVault:

@@ -10,6 +10,7 @@ differ; then the parts are not exact and the contents must be made harmless befo
 from __future__ import annotations
 
 import inspect
+import logging
 import re
 import secrets
 from collections.abc import Callable, Sequence
@@ -18,6 +19,8 @@ from typing import Any
 
 from chatdesk.chat.messages import Role
 from chatdesk.errors import ModelError, ProviderError
+
+_log = logging.getLogger(__name__)
 
 _JINJA = ("{%", "{{")
 _PROBE = "chatdesk-probe"
@@ -106,7 +109,7 @@ class ChatTemplate:
         raise ProviderError(
             "The model's chat template refuses this conversation.",
             "Choose another chat format for the model in the settings.",
-            detail=f"{type(problem).__name__}: {problem}",
+            detail=_raised(problem),
         ) from problem
 
     def _render(self, turns: Sequence[Turn]) -> Rendered:
@@ -139,8 +142,9 @@ class ChatTemplate:
         user = Turn(Role.USER, "x")
         try:
             text, _ = self._format(_messages([Turn(Role.SYSTEM, _PROBE), user]))
-        except Exception:
+        except Exception as refusal:
             # Foreign code: whatever it raises, it has no place for a system prompt.
+            _log.info("The chat template takes no system prompt: %s", _raised(refusal))
             return False
         return _PROBE in text
 
@@ -148,9 +152,14 @@ class ChatTemplate:
         probe = Turn(Role.USER, "x")
         try:
             return self._format(_messages([probe, Turn(Role.ASSISTANT, "x"), probe]))[0]
-        except Exception:
+        except Exception as refusal:
             # Foreign code; render() will word its error when it matters.
+            _log.info("The chat template refuses a sample: %s", _raised(refusal))
             return ""
+
+
+def _raised(problem: Exception) -> str:
+    return f"{type(problem).__name__}: {problem}"
 
 
 def _messages(turns: Sequence[Turn]) -> list[dict[str, str]]:

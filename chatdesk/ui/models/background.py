@@ -19,8 +19,8 @@ from chatdesk.errors import ChatdeskError
 class Job(QObject):
     """One piece of work under way. Exactly one of done and failed comes, unless it is cancelled.
 
-    cancel(): nothing is told any more. The work itself goes on to its end, and its result is
-    dropped: reading a file cannot be broken off in the middle.
+    cancel(): neither is told any more; a bug still is. The work itself goes on to its end, and its
+    result is dropped: reading a file cannot be broken off in the middle.
     """
 
     done = Signal(object)
@@ -48,14 +48,14 @@ class Job(QObject):
     @Slot(object, object)
     def _tell(self, result: object, error: BaseException | None) -> None:
         self.deleteLater()
+        if error is not None and not isinstance(error, ChatdeskError):
+            raise error  # a bug is one, wanted or not
         if self._cancelled:
             return
         if error is None:
             self.done.emit(result)
-        elif isinstance(error, ChatdeskError):
-            self.failed.emit(error)
         else:
-            raise error
+            self.failed.emit(error)
 
 
 class _Work(QRunnable):
