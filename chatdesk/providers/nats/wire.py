@@ -5,7 +5,8 @@ that every provider tells (chat/events.py), each in a message with the run, the 
 that rises by one from 0. So a client that lost its connection for a while knows what it missed and
 asks for it again (Resend); the worker keeps a run's messages until the client has Got the last one.
 Alive comes every second without a number of its own; it names the next one. Busy is the answer of a
-worker that was asked by its own subject and has no room.
+worker that was asked by its own subject and has no room. Moved is counted: a worker hands a run
+that waits in its line over to another one, and from the next number on the other's messages count.
 
 Everything that arrives is checked before it is believed; what is wrong raises WireError, which
 never repeats the texts.
@@ -62,13 +63,22 @@ class Busy:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """The run, not started yet, goes on at another worker, whose messages count from now on; their
+    numbers follow this one's.
+    """
+
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """One message of a run. number: -1 for Alive and Busy, which are not counted."""
 
     run_id: str
     worker: str
     number: int
-    what: Event | Alive | Busy
+    what: Event | Alive | Busy | Moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +210,7 @@ def encode_told(told: Told) -> bytes:
     return dump(head | _event_fields(told.what))
 
 
-def _event_fields(event: Event | Alive | Busy) -> dict[str, Any]:
+def _event_fields(event: Event | Alive | Busy | Moved) -> dict[str, Any]:
     match event:
         case Delta(kind, text):
             return {"type": "delta", "kind": kind, "text": text}
@@ -208,6 +218,8 @@ def _event_fields(event: Event | Alive | Busy) -> dict[str, Any]:
             return {"type": "alive", "next": next_number}
         case Busy():
             return {"type": "busy"}
+        case Moved(to):
+            return {"type": "moved", "to": to}
         case Waiting(reason, why, seconds):
             return {"type": "waiting", "reason": reason, "why": why, "seconds": seconds}
         case Notice(text):
@@ -270,10 +282,11 @@ def _started(told: Fields) -> Started:
     )
 
 
-_EVENTS: dict[str, Callable[[Fields], Event | Alive | Busy]] = {
+_EVENTS: dict[str, Callable[[Fields], Event | Alive | Busy | Moved]] = {
     "delta": _delta,
     "alive": lambda told: Alive(told.count("next")),
     "busy": lambda told: Busy(),
+    "moved": lambda told: Moved(told.id("to")),
     "waiting": _waiting,
     "notice": lambda told: Notice(told.text("text", 10_000)),
     "started": _started,

@@ -28,6 +28,7 @@ from chatdesk.providers.nats.wire import (
     Cancel,
     Control,
     Got,
+    Moved,
     Offer,
     Resend,
     Told,
@@ -110,6 +111,13 @@ def test_a_request_that_is_kept_has_the_inbox_with_it(request: Request) -> None:
 def test_an_event_arrives_as_it_was_told(run: str, worker: str, number: int, event: Event) -> None:
     told = Told(run, worker, number, event)
     assert decode_told(encode_told(told)) == told
+
+
+def test_a_run_that_moves_says_where_to_and_is_counted() -> None:
+    told = Told("run", "w1", 3, Moved("w2"))
+    assert decode_told(encode_told(told)) == told
+    with pytest.raises(WireError):
+        decode_told(encode_told(Told("run", "w1", -1, Moved("w2"))))
 
 
 @pytest.mark.parametrize("what", [Alive(7), Busy()])
