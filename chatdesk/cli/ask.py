@@ -21,6 +21,9 @@ from chatdesk.errors import ChatdeskError, UsageError
 @sampling_options
 @click.option("--save", is_flag=True, help="Keep it among the conversations.")
 @click.option("--json", "as_json", is_flag=True, help="Print the reply as one JSON document.")
+@click.option("--nats", "url", metavar="URL", help="Ask a cluster, which keeps the conversation.")
+@click.option("--user", metavar="NAME", help="Who asks the cluster. [default: as the key says]")
+@click.option("--subject", metavar="S", help="The prefix of the cluster's subjects.")
 @pass_context
 def ask(
     context: Context,
@@ -30,13 +33,17 @@ def ask(
     system: str | None,
     save: bool,
     as_json: bool,
+    url: str | None,
+    user: str | None,
+    subject: str | None,
     **sampling: Any,
 ) -> int:
     """Ask one question; the reply is written to standard output as it comes.
 
     Without PROMPT, or with -, the question is read from standard input. Nothing is kept unless
     --save is given. Ctrl+C stops the reply. With --model PROVIDER:MODEL the question is sent to
-    that provider (see: chatdesk providers).
+    that provider (see: chatdesk providers). With --nats URL a cluster answers, which keeps one
+    conversation for each user (see: chatdesk cluster); the key is taken from CHATDESK_NATS_KEY.
     """
     from chatdesk.cli.conversing import Screen, conversing
 
@@ -44,6 +51,18 @@ def ask(
     text = _read() if prompt is None or prompt == "-" else prompt
     if not text.strip():
         raise UsageError("There is no question.", "Give one as PROMPT or on standard input.")
+    if url is not None:
+        from chatdesk.cli.thin import ask_cluster
+
+        if model or system or save or as_json:
+            raise UsageError(
+                "With --nats the cluster chooses the model and the system prompt, and keeps the "
+                "conversation.",
+                "Leave out --model, --system, --save and --json.",
+            )
+        return ask_cluster(url, user, subject, text, parameters)
+    if user or subject:
+        raise UsageError("--user and --subject belong to --nats.", "Give the server's URL, too.")
     chosen = context.choose_for_new(model)
     screen = Screen(show_text=not as_json)
     with (

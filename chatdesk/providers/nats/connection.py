@@ -13,12 +13,13 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import nats.errors
 from nats.aio.client import Client
 
-from chatdesk.errors import ProviderError
+from chatdesk.errors import ProviderError, UsageError
 from chatdesk.providers.nats.login import Login
 from chatdesk.providers.nats.subjects import Subjects
 
@@ -103,6 +104,22 @@ async def connect(
     # Not for the first time: a wrong address would be tried for ever.
     client.options.update(allow_reconnect=True, max_reconnect_attempts=-1)
     return client
+
+
+def trusting(ca: Path | None) -> ssl.SSLContext | None:
+    """A TLS context that trusts the authorities of a PEM file; None: the system's are trusted.
+
+    Raises UsageError for a file that is none.
+    """
+    if ca is None:
+        return None
+    try:
+        return ssl.create_default_context(cafile=str(ca))
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError(
+            f"The certificates in {ca.name} cannot be read.",
+            "Give the PEM file of the authority that signed the server's certificate.",
+        ) from error
 
 
 def _signing(login: Login) -> dict[str, Any]:

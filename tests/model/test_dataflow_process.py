@@ -1,0 +1,231 @@
+"""The dataflow as it runs: Bytewax processes under the supervisor, a real nats-server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from nats_server import NatsServer
+
+from chatdesk.chat.events import Delta, Event, Failed, Finished
+from chatdesk.cluster import supervisor
+from chatdesk.cluster.prompts import Prompt
+from chatdesk.cluster.supervisor import Supervisor
+from chatdesk.cluster.thin_client import talk
+from chatdesk.errors import ProviderError
+from chatdesk.providers.nats.connection import connect
+from chatdesk.providers.nats.login import Login
+from chatdesk.providers.nats.subjects import Subjects
+from chatdesk.store.exchanges import Exchanges
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[NatsServer]:
+    server = NatsServer(tmp_path / "nats").start()
+    yield server
+    server.stop()
+
+
+class Cluster:
+    """The dataflow in a thread's supervisor; its prompts by a client of each user."""
+
+    def __init__(self, folder: Path, server: NatsServer, **environment: str) -> None:
+        self.data = folder / "cluster"
+        self.asked_file = folder / "asked"
+        self._url = server.url
+        self._environment = {
+            "CHATDESK_NATS_URL": server.url,
+            "CHATDESK_CLUSTER_DATA": str(self.data),
+            "SCRIPTED_ASKED": str(self.asked_file),
+            "PYTHONPATH": str(TESTS),
+            **environment,
+        }
+        self.supervisor: Supervisor | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self, processes: int = 1) -> None:
+        self.supervisor = Supervisor(self.data, self._environment, processes, lambda line: None)
+        self._thread = threading.Thread(target=self.supervisor.run)
+        self._thread.start()
+
+    def stop(self) -> None:
+        if self.supervisor is not None and self._thread is not None:
+            self.supervisor.stop()
+            self._thread.join(60)
+            assert not self._thread.is_alive()
+
+    def kill(self) -> None:
+        """SIGKILL all processes; the supervisor starts them again."""
+        assert self.supervisor is not None
+        for process in self.supervisor.process_ids:
+            os.kill(process, signal.SIGKILL)
+
+    def asked(self) -> Counter[str]:
+        if not self.asked_file.exists():
+            return Counter()
+        return Counter(self.asked_file.read_text().splitlines())
+
+    def kept(self, count: int) -> list[list[str]]:
+        """The prompts of each conversation in the database, once there are this many."""
+        deadline = time.monotonic() + 60
+        while True:
+            with Exchanges(self.data / "exchanges.db") as exchanges:
+                if exchanges.count() >= count or time.monotonic() > deadline:
+                    return [[e.prompt for e in chat] for chat in exchanges.conversations()]
+            time.sleep(0.1)
+
+    async def say(
+        self, user: str, prompt: Prompt, on_event: Callable[[Event], None] = lambda event: None
+    ) -> str:
+        client = await connect(self._url, Login(user))
+        try:
+            pieces: list[str] = []
+            async with asyncio.timeout(100):
+                while True:
+                    try:
+                        async for event in talk(client, Subjects(), user, prompt):
+                            on_event(event)
+                            if isinstance(event, Delta):
+                                pieces.append(event.text)
+                            if isinstance(event, Failed):
+                                raise event.error
+                            if isinstance(event, Finished):
+                                return "".join(pieces)
+                        raise AssertionError("a reply without an end")
+                    except ProviderError as error:
+                        if "No cluster" not in error.what:
+                            raise
+                        await asyncio.sleep(0.2)  # its streams are still to be made
+        finally:
+            await client.close()
+
+
+@pytest.fixture
+def cluster(
+    tmp_path: Path, server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Cluster]:
+    monkeypatch.setattr(supervisor, "FLOW", "scripted_dataflow:flow()")
+    cluster = Cluster(tmp_path, server, SCRIPTED_PACE="0.05")
+    yield cluster
+    cluster.stop()
+
+
+def test_users_have_conversations_of_their_own_in_two_processes(cluster: Cluster) -> None:
+    cluster.start(2)
+
+    async def converse(user: str) -> list[str]:
+        return [await cluster.say(user, Prompt(f"{user} {n}")) for n in range(3)]
+
+    async def everyone() -> list[list[str]]:
+        return await asyncio.gather(*(converse(f"user{n}") for n in range(8)))
+
+    for number, replies in enumerate(asyncio.run(everyone())):
+        assert replies == [f"{turn} turns, user{number} {turn}" for turn in range(3)]
+    kept = cluster.kept(24)
+    assert kept == [[f"user{user} {turn}" for turn in range(3)] for user in range(8)]
+
+
+def test_a_killed_cluster_neither_loses_nor_repeats_an_answered_turn(cluster: Cluster) -> None:
+    cluster.start(2)
+    killed = threading.Event()
+
+    def kill_once(event: Event) -> None:
+        if isinstance(event, Delta) and not killed.is_set():
+            killed.set()
+            cluster.kill()
+
+    async def converse() -> list[str]:
+        replies = [await cluster.say("anna", Prompt("zero"))]
+        replies.append(await cluster.say("anna", Prompt("one"), kill_once))
+        replies.append(await cluster.say("anna", Prompt("two")))
+        return replies
+
+    replies = asyncio.run(converse())
+    assert killed.is_set()
+    assert replies[0] == "0 turns, zero"
+    assert replies[1].endswith("1 turns, one")
+    assert replies[2] == "2 turns, two"
+    asked = cluster.asked()
+    assert asked["user anna|zero"] == 1
+    assert asked["user anna|two"] == 1
+    assert cluster.kept(3) == [["zero", "one", "two"]]
+
+
+def test_a_prompt_that_is_sent_twice_is_answered_once(cluster: Cluster) -> None:
+    cluster.start()
+    prompt = Prompt("the same")
+
+    async def twice() -> list[str]:
+        first = await cluster.say("anna", prompt)
+        return [first, await cluster.say("anna", prompt), await cluster.say("anna", Prompt("next"))]
+
+    assert asyncio.run(twice()) == ["0 turns, the same", "0 turns, the same", "1 turns, next"]
+    assert cluster.asked()["user anna|the same"] == 1
+
+
+def test_the_server_may_restart_while_a_prompt_is_answered(
+    cluster: Cluster, server: NatsServer
+) -> None:
+    cluster.start()
+    restarted = threading.Event()
+
+    def restart_once(event: Event) -> None:
+        if isinstance(event, Delta) and not restarted.is_set():
+            restarted.set()
+            server.restart()
+
+    async def converse() -> str:
+        await cluster.say("anna", Prompt("zero"), restart_once)
+        return await cluster.say("anna", Prompt("one"))
+
+    assert asyncio.run(converse()) == "1 turns, one"
+    assert cluster.asked()["user anna|zero"] == 1
+
+
+def test_prompts_wait_in_the_stream_while_no_dataflow_runs(cluster: Cluster) -> None:
+    cluster.start()
+    asyncio.run(cluster.say("anna", Prompt("zero")))
+    cluster.stop()
+
+    async def late() -> str:
+        saying = asyncio.create_task(cluster.say("anna", Prompt("one")))
+        await asyncio.sleep(0.5)
+        cluster.start()
+        return await saying
+
+    assert asyncio.run(late()) == "1 turns, one"
+
+
+def test_more_than_the_limit_is_refused_in_words(
+    tmp_path: Path, server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "FLOW", "scripted_dataflow:flow()")
+    cluster = Cluster(tmp_path, server, CHATDESK_CLUSTER_PER_MINUTE="1")
+    cluster.start()
+    try:
+
+        async def two() -> None:
+            await cluster.say("anna", Prompt("zero"))
+            await cluster.say("anna", Prompt("one"))
+
+        with pytest.raises(ProviderError, match="a minute"):
+            asyncio.run(two())
+    finally:
+        cluster.stop()
+
+
+def test_a_dataflow_that_cannot_start_is_told_and_not_tried_for_ever(tmp_path: Path) -> None:
+    lines: list[str] = []
+    broken = Supervisor(tmp_path, {"CHATDESK_NATS_URL": ""}, 1, lines.append)
+    with pytest.raises(ProviderError, match="as soon as it is started"):
+        broken.run()
+    assert len(lines) > 2
