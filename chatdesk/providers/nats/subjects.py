@@ -18,6 +18,7 @@ DEFAULT_QUEUE = "workers"
 ANYONE = "anyone"
 
 _USER = re.compile(r"[A-Za-z0-9_=@+-]{1,80}")
+_REST = re.compile(r"[A-Za-z0-9_-]{1,80}(?:\.[A-Za-z0-9_-]{1,80}){0,3}")
 _PREFIX = re.compile(r"[A-Za-z0-9_-]{1,40}(?:\.[A-Za-z0-9_-]{1,40}){0,4}")
 
 
@@ -86,8 +87,10 @@ class Subjects:
 
     @staticmethod
     def inbox(user: str) -> str:
-        """The prefix of all inboxes of a user."""
-        return f"_INBOX_{user}"
+        """The prefix of all inboxes of a user. A token of its own: permissions match whole tokens,
+        so workers can be allowed to answer to _INBOX.> and a user to listen below their own name.
+        """
+        return f"_INBOX.{user}"
 
 
 def checked_user(name: str) -> str:
@@ -102,5 +105,5 @@ def checked_user(name: str) -> str:
 
 def own_inbox(user: str, reply: str) -> bool:
     """Whether a reply subject is an inbox of this user's, to which a worker may answer."""
-    head, _, rest = reply.partition(".")
-    return head == Subjects.inbox(user) and bool(re.fullmatch(r"[A-Za-z0-9_.-]{1,200}", rest))
+    prefix = f"{Subjects.inbox(user)}."
+    return reply.startswith(prefix) and bool(_REST.fullmatch(reply, len(prefix)))

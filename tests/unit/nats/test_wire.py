@@ -104,7 +104,7 @@ def test_a_request_arrives_as_it_was_sent(request: Request) -> None:
 
 @given(requests)
 def test_a_request_that_is_kept_has_the_inbox_with_it(request: Request) -> None:
-    assert decode_kept(encode_kept(request, "_INBOX_anna.x.1")) == (request, "_INBOX_anna.x.1")
+    assert decode_kept(encode_kept(request, "_INBOX.anna.x.1")) == (request, "_INBOX.anna.x.1")
 
 
 @given(ids, ids, counts, events)
@@ -220,12 +220,13 @@ def test_a_prefix_that_is_no_subject_is_refused(prefix: str) -> None:
 @pytest.mark.parametrize(
     ("reply", "own"),
     [
-        ("_INBOX_anna.abc.1", True),
-        ("_INBOX_anna", False),
-        ("_INBOX_anna.", False),
-        ("_INBOX_anna.>", False),
-        ("_INBOX_annabel.abc", False),
-        ("_INBOX_bob.abc", False),
+        ("_INBOX.anna.abc.1", True),
+        ("_INBOX.anna", False),
+        ("_INBOX.anna.", False),
+        ("_INBOX.anna.>", False),
+        ("_INBOX.anna.a..b", False),
+        ("_INBOX.annabel.abc", False),
+        ("_INBOX.bob.abc", False),
         ("chatdesk.chat.bob", False),
         ("", False),
     ],
