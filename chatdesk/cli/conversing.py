@@ -18,7 +18,7 @@ from chatdesk.cli.context import Context
 from chatdesk.cli.output import Progress, print_hint, print_text
 from chatdesk.errors import ProviderError, StoreError
 from chatdesk.headless import Worker
-from chatdesk.session import Consents, Gatekeeper, Session, Silent
+from chatdesk.session import Consents, Gatekeeper, Session, Silent, Whereabouts
 
 if TYPE_CHECKING:
     from chatdesk.providers.llama import ModelState
@@ -130,7 +130,7 @@ def conversing(context: Context, store: Store, screen: Screen) -> Iterator[Conve
     consents = Consents(store.state)
     session = Session(
         store,
-        Gatekeeper(carrier, context.profiles, consents),
+        Gatekeeper(carrier, context.profiles, consents, Whereabouts(store.state)),
         lambda: context.settings.values,
         screen,
         remote=lambda model: _remote_name(context, model),

@@ -5,6 +5,7 @@ from chatdesk.session.conversing import Removed, Session
 from chatdesk.session.gatekeeper import Gatekeeper
 from chatdesk.session.listener import Listener, Silent
 from chatdesk.session.outgoing import Outgoing, outgoing
+from chatdesk.session.whereabouts import Whereabouts
 
 __all__ = [
     "Consents",
@@ -14,5 +15,6 @@ __all__ = [
     "Removed",
     "Session",
     "Silent",
+    "Whereabouts",
     "outgoing",
 ]

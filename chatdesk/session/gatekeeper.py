@@ -14,6 +14,7 @@ from chatdesk.chat.provider import Deliver, Provider, Request, Run
 from chatdesk.errors import ChatdeskError, ProviderError
 from chatdesk.providers.profiles import Profile, Profiles, split
 from chatdesk.session.consents import Consents
+from chatdesk.session.whereabouts import Whereabouts
 
 
 class Gatekeeper:
@@ -24,12 +25,14 @@ class Gatekeeper:
         provider: Provider,
         profiles: Profiles,
         consents: Consents,
+        whereabouts: Whereabouts,
         failed: Callable[[Profile, ChatdeskError], None] = lambda profile, error: None,
     ) -> None:
         """failed: a remote reply ended with an error; called after the reply was told of it."""
         self._provider = provider
         self._profiles = profiles
         self._consents = consents
+        self._whereabouts = whereabouts
         self._failed = failed
 
     def start(self, request: Request, deliver: Deliver) -> Run:
@@ -50,6 +53,8 @@ class Gatekeeper:
                 "Try again, and choose whether it may be sent.",
                 retryable=True,
             )
+
+        self._whereabouts.sending(request.conversation_id, profile)
 
         def watch(event: Event) -> None:
             deliver(event)

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from chatdesk.ui.controls import IconButton, hint
 from chatdesk.ui.icons import pixmap
 from chatdesk.ui.message_field import MessageField
+from chatdesk.ui.remote_mark import remote_mark
 from chatdesk.ui.theme import ICON, RADIUS, S1, S2, S3, S4, S5, SCROLL_BAR, TARGET, Theme
 
 DRAFT_MS = 300
@@ -147,12 +148,13 @@ class Composer(QWidget):
         # Qt repaints only where the placeholder appears or goes, not where it changes.
         self.field.viewport().update()
 
-    def set_destination(self, text: str, tip: str = "") -> None:
+    def set_destination(self, text: str, tip: str = "", *, here: bool = False) -> None:
         """Where the message goes when it leaves Chatdesk ("Sent to api.mistral.ai"); "": nowhere.
 
+        here: it stays on this computer all the same.
         A screen reader hears it with the field.
         """
-        self.destination.tell(text, tip)
+        self.destination.tell(text, tip, here)
         self.field.setAccessibleDescription(tip or text)
 
     def set_enter_sends(self, enter_sends: bool) -> None:
@@ -281,12 +283,14 @@ class _Destination(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._text = ""
+        self._mark = remote_mark(here=False)
         self.setObjectName("destination")
         self.setCursor(Qt.CursorShape.ArrowCursor)
         theme.changed.connect(self.updateGeometry)
 
-    def tell(self, text: str, tip: str) -> None:
+    def tell(self, text: str, tip: str, here: bool) -> None:
         self._text = text
+        self._mark = remote_mark(here)
         self.setToolTip(tip)
         self.setAccessibleName(text)
         self.setVisible(bool(text))
@@ -308,7 +312,7 @@ class _Destination(QWidget):
         mirrored = self.layoutDirection() == Qt.LayoutDirection.RightToLeft
         height = self.height() - S2
         x = self.width() - S4 - SMALL_ICON if mirrored else S4
-        image = pixmap("cloud", ink, SMALL_ICON, self.devicePixelRatioF())
+        image = pixmap(self._mark, ink, SMALL_ICON, self.devicePixelRatioF())
         painter.drawPixmap(x, (height - SMALL_ICON) // 2, image)
         painter.setFont(self._theme.small_font())
         painter.setPen(ink)

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWi
 from chatdesk.providers.profiles import Profile
 from chatdesk.ui.dialog import Dialog, wrapped
 from chatdesk.ui.icons import pixmap
+from chatdesk.ui.remote_mark import remote_mark
 from chatdesk.ui.theme import ICON, S2, S3, S5, Theme
 
 LONGEST_NAME = 24  # characters of a provider's name on a button
@@ -42,6 +43,7 @@ class ConsentDialog(Dialog):
         words = profile.remote_words
         where = f"From then on what you write here {words}."
         self._mark = QLabel(self)
+        self._drawing = remote_mark(profile.on_this_computer)
         column = QVBoxLayout()
         column.setSpacing(S3)
         column.addWidget(wrapped(title, self, "heading"))
@@ -78,7 +80,7 @@ class ConsentDialog(Dialog):
     def refresh_theme(self) -> None:
         super().refresh_theme()
         ink = self.theme.tokens.remote
-        self._mark.setPixmap(pixmap("cloud", ink, ICON + S2, self.devicePixelRatioF()))
+        self._mark.setPixmap(pixmap(self._drawing, ink, ICON + S2, self.devicePixelRatioF()))
 
     def _needed(self, width: int) -> int:
         layout = self.layout()

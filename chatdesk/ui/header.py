@@ -17,9 +17,10 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSizePolicy, QStackedWidge
 
 from chatdesk.ui.controls import Button, IconButton, TextButton, hint, ring
 from chatdesk.ui.meter import ContextMeter
+from chatdesk.ui.remote_mark import remote_mark
 from chatdesk.ui.theme import HEADER, RADIUS_SMALL, S1, S2, S3, TARGET, Theme
 
-ModelKind = Literal["none", "loading", "ready", "failed", "remote"]
+ModelKind = Literal["none", "loading", "ready", "failed", "remote", "beside"]
 
 LOADING_LINE = 2  # pixels
 MODEL_WIDTH = 260  # the model button grows no wider, pixels
@@ -84,7 +85,8 @@ class Header(QWidget):
         self.title.begin()
 
     def set_model(self, name: str, state: ModelKind, about: str = "") -> None:
-        """The model's name and what it is doing; "remote" wears the violet mark.
+        """The model's name and what it is doing; "remote" and "beside" (another program
+        on this computer) wear the violet mark.
 
         about: what more there is to say in the tooltip in place of the usual words.
         """
@@ -293,8 +295,10 @@ class _ModelButton(TextButton):
             state = f"loading{percent}"
         elif self._kind == "failed":
             icon, ink, state = "warning", tokens.danger, "could not be loaded"
-        elif self._kind == "remote":
-            icon, ink, state = "cloud", tokens.remote, "what you write leaves this computer"
+        elif self._kind in ("remote", "beside"):
+            here = self._kind == "beside"
+            icon, ink = remote_mark(here), tokens.remote
+            state = "answers on this computer" if here else "what you write leaves this computer"
         elif self._kind == "none":
             state = "not loaded yet"
         state = self._about or state

@@ -20,6 +20,7 @@ from chatdesk.ui.controls import QuietScrollBar, TextButton
 from chatdesk.ui.dialog import label
 from chatdesk.ui.header import ModelKind
 from chatdesk.ui.icons import application_icon, pixmap
+from chatdesk.ui.remote_mark import remote_mark
 from chatdesk.ui.theme import S1, S2, S3, S4, S5, S6, Theme
 
 TITLE = "Private AI chat on your own computer"
@@ -129,7 +130,7 @@ class Welcome(QScrollArea):
         self.card.tell(name, size_text, state)
         self._title.setText(title or TITLE)
         self._line.setText(line or LINE)
-        self.more.setVisible(state != "remote")
+        self.more.setVisible(state not in ("remote", "beside"))
 
     def _chosen(self) -> None:
         button = self.sender()
@@ -195,6 +196,7 @@ class _ModelCard(QFrame):
             "loading": "loading",
             "failed": "could not be loaded",
             "remote": "",
+            "beside": "",
             "none": "runs on this computer",
         }[state]
         self._name.setText(name or "No model yet")
@@ -210,7 +212,8 @@ class _ModelCard(QFrame):
         tokens = self._theme.tokens
         name, ink = {
             "failed": ("warning", tokens.danger),
-            "remote": ("cloud", tokens.remote),
+            "remote": (remote_mark(here=False), tokens.remote),
+            "beside": (remote_mark(here=True), tokens.remote),
         }.get(self._state, ("model", tokens.accent))
         side = S6 + S1
         top = (self.height() - side) // 2

@@ -23,6 +23,7 @@ from chatdesk.ui.consent import ConsentDialog
 from chatdesk.ui.model_picker.picker import ModelPicker
 from chatdesk.ui.models import ModelsDialog
 from chatdesk.ui.providers import ProvidersDialog
+from chatdesk.ui.transcript.entries import origin
 
 if TYPE_CHECKING:
     from tests.ui.conftest import Person
@@ -425,6 +426,25 @@ def test_another_program_on_this_computer_is_called_that(person: Person) -> None
     assert "another program on this computer" in button_tip(person)
     assert "leaves this computer" not in button_tip(person)
     assert person.window.composer.destination.text == "Sent to Ollama on this computer"
+
+
+def test_a_reply_of_another_program_on_this_computer_does_not_wear_the_cloud(
+    person: Person,
+) -> None:
+    window = person.window
+    profile = provider(person, "Ollama", "http://localhost:11434/v1")
+    choose(person, profile)
+    assert window.header.model_button._kind == "beside"
+    assert window.sidebar.status._icon == window.composer.destination._mark == "computer"
+    run = person.send("Hello")
+    run.deliver(Started("open-mixtral", 8_192, 10, provider="Ollama"))
+    run.finish("Hi")
+    entry = person.transcript.entries()[-1]
+    assert entry.here and "another program on this computer" in origin(entry)
+    person.accounts.profiles.change(replace(profile, base_url="https://ollama.example/v1"))
+    assert window.sidebar.status._icon == window.composer.destination._mark == "cloud"
+    person.desk.reading.refresh()
+    assert person.transcript.entries()[-1].here  # where it came from did not change
 
 
 def test_each_conversation_shows_its_own_model(person: Person) -> None:

@@ -22,7 +22,7 @@ from chatdesk.library import Library
 from chatdesk.paths import DataDir
 from chatdesk.providers.llama import LlamaEngine, ModelState
 from chatdesk.providers.profiles import Accounts, Profile, provider_of
-from chatdesk.session import Consents, Gatekeeper, Session
+from chatdesk.session import Consents, Gatekeeper, Session, Whereabouts
 from chatdesk.settings import Settings, SettingsFile
 from chatdesk.store import Store
 from chatdesk.ui.controller.answering import Answering, ProviderGone, same_file
@@ -78,11 +78,12 @@ class Desk(QObject):
         self._store = store
         profiles = self._profiles = accounts.profiles
         consents = Consents(store.state)
+        whereabouts = Whereabouts(store.state)
         self.tasks = Tasks(self.show_error)
         self._key_troubles = KeyTroubles(window.toasts, lambda provider: self._mend(provider, True))
         self.session = Session(
             store,
-            Gatekeeper(provider, profiles, consents, self._key_troubles.reply_failed),
+            Gatekeeper(provider, profiles, consents, whereabouts, self._key_troubles.reply_failed),
             self._settings_now,
             self,
             model_for_new=lambda: self.answering.model_for_new(),
@@ -99,6 +100,7 @@ class Desk(QObject):
         self.reading = Reading(
             self.session,
             store.state,
+            whereabouts,
             transcript,
             window.toasts,
             self.show_error,

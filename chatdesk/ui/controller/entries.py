@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+import math
+from collections.abc import Callable, Container, Iterable, Mapping
 
 from PySide6.QtCore import QDateTime, QLocale, QTime
 
@@ -16,7 +17,8 @@ _CUT = frozenset((Status.STOPPED, Status.INTERRUPTED, Status.FAILED))
 _BROKEN = (Status.FAILED, Status.INTERRUPTED)
 _REPLY = Role.ASSISTANT
 
-_Known = tuple[Message, tuple[int, int], bool, Entry]
+# What an entry was made of: the message, its variant, whether it is left out, whether from here.
+_Known = tuple[Message, tuple[int, int], bool, bool, Entry]
 
 
 class Entries:
@@ -25,18 +27,32 @@ class Entries:
     Those of the path made last are kept, and made again only where something in them changed.
     """
 
-    def __init__(self, remedy: Callable[[str], Remedy | None] = lambda message: None) -> None:
-        """remedy: where the error of a reply, by its id, is mended."""
+    def __init__(
+        self,
+        remedy: Callable[[str], Remedy | None] = lambda message: None,
+        here_since: Callable[[str], Mapping[str, float]] = lambda conversation: {},
+    ) -> None:
+        """remedy: where the error of a reply, by its id, is mended. here_since: as in Whereabouts,
+        which may raise StoreError.
+        """
         self._remedy = remedy
+        self._here_since = here_since
         self._made: dict[str, _Known] = {}
         self._clock = Clock()
 
     def of(self, message: Message, tree: Tree, left_out: bool = False) -> Entry:
         """message with its text so far; tree tells its variants."""
+        since = self._here_since(message.conversation_id) if message.provider else {}
+        return self._of(message, tree, left_out, since)
+
+    def _of(
+        self, message: Message, tree: Tree, left_out: bool, since: Mapping[str, float]
+    ) -> Entry:
         variant = tree.variant(message.id)
+        here = message.created_at > since.get(message.provider or "", math.inf)
         known = self._made.get(message.id)
-        if known and known[0] is message and known[1] == variant and known[2] is left_out:
-            return known[3]
+        if known and known[0] is message and known[1:4] == (variant, left_out, here):
+            return known[4]
         reply = message.role is _REPLY
         usage = message.usage
         entry = Entry(
@@ -47,6 +63,7 @@ class Entries:
             status=message.status,
             name=_one_line(message.model) if reply else "",
             provider=_one_line(message.provider) if reply else "",
+            here=here,
             error=message.error or "",
             error_retryable=message.status in _BROKEN,
             error_mend=self._mend(message),
@@ -57,7 +74,7 @@ class Entries:
             can_continue=reply and can_continue(message),
             time=self._clock.text(message.created_at),
         )
-        self._made[message.id] = message, variant, left_out, entry
+        self._made[message.id] = message, variant, left_out, here, entry
         return entry
 
     def _mend(self, message: Message) -> Mend:
@@ -68,7 +85,9 @@ class Entries:
 
     def all_of(self, path: Iterable[Message], tree: Tree, left_out: Container[str]) -> list[Entry]:
         """The entries of a path; those of paths before are forgotten."""
-        entries = [self.of(message, tree, message.id in left_out) for message in path]
+        messages = list(path)
+        since = self._here_since(messages[0].conversation_id) if messages else {}
+        entries = [self._of(message, tree, message.id in left_out, since) for message in messages]
         if len(self._made) > len(entries):
             self._made = {entry.id: self._made[entry.id] for entry in entries}
         return entries

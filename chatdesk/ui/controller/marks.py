@@ -1,7 +1,7 @@
 """What the window says about the model that answers: header, composer, welcome and the sidebar.
 
-A remote one wears the violet mark everywhere, with where the messages go; what the local model is
-doing (loading, how far) is told only where a local one answers.
+One outside Chatdesk wears the violet mark everywhere, with where the messages go; what the local
+model is doing (loading, how far) is told only where a local one answers.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from chatdesk.providers.profiles import Profile
 from chatdesk.ui.controller.answering import Answerer, same_file
 from chatdesk.ui.header import ModelKind
 from chatdesk.ui.main_window import MainWindow
+from chatdesk.ui.remote_mark import remote_mark
 
 GONE = "its provider is not set up here any more"
 
@@ -66,19 +67,20 @@ class Marks:
         window = self._window
         words, here = profile.remote_words, profile.on_this_computer
         told = f"What you write {words}."
-        window.header.set_model(name, "remote", f"{profile.name}, {words}")
+        kind: ModelKind = "beside" if here else "remote"
+        window.header.set_model(name, kind, f"{profile.name}, {words}")
         window.header.set_loading(None)
         window.composer.set_model_name(name)
         place = f"{profile.name} on this computer" if here else profile.place
-        window.composer.set_destination(f"Sent to {place}", told)
+        window.composer.set_destination(f"Sent to {place}", told, here=here)
         window.welcome.set_model(
             name,
             f"{profile.name} · {'another program here' if here else 'leaves this computer'}",
-            "remote",
+            kind,
             title=f"Chat with {name}",
             line=told,
         )
-        window.sidebar.set_status(profile.name, "cloud", told)
+        window.sidebar.set_status(profile.name, remote_mark(here), told)
 
     def _size(self, state: ModelState) -> str:
         # A file is looked at once, not at each step of its loading.

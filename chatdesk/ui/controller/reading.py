@@ -11,7 +11,7 @@ from chatdesk.chat.events import Delta, Event, Notice, PromptProgress, Started, 
 from chatdesk.chat.messages import Message, Role, Status
 from chatdesk.chat.waiting import waiting_words
 from chatdesk.errors import ChatdeskError, StoreError
-from chatdesk.session import Removed, Session
+from chatdesk.session import Removed, Session, Whereabouts
 from chatdesk.store import State
 from chatdesk.ui.controller.contexts import Contexts, Filling
 from chatdesk.ui.controller.entries import Entries
@@ -38,6 +38,7 @@ class Reading(QObject):
         self,
         session: Session,
         state: State,
+        whereabouts: Whereabouts,
         transcript: TranscriptView,
         toasts: Toasts,
         show_error: Callable[[ChatdeskError], None],
@@ -56,7 +57,7 @@ class Reading(QObject):
         self._attempts: dict[str, float] = {}  # seconds to the next one, of replies that wait
         self._noticed: set[str] = set()
         self._contexts = Contexts(state)
-        self._entries = Entries(session.remedy)
+        self._entries = Entries(session.remedy, whereabouts.here_since)
         self._loading: tuple[str, float | None] = ("Loading the model", None)
         transcript.action_requested.connect(self.try_act)
         transcript.link_activated.connect(self._open_link)

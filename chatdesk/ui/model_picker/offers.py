@@ -161,11 +161,9 @@ def _state(shelf: Shelf) -> list[Row]:
         short = len(shelf.title) <= LONGEST_TITLE
         manage = f"Manage {shelf.title}" if short else "Manage"
         error = shelf.error
-        # The button leads to where it is mended; beside another the way is told.
-        advice, action = error.advice, manage
-        if error.retryable:
-            advice, action = error.window_advice, "Try again"
-        return [Row("error", shelf, error.what, advice, action=action)]
+        action = "Try again" if error.retryable else manage
+        # The way is not told: a button below the list leads there, if not this one.
+        return [Row("error", shelf, error.what, error.advice, action=action)]
     if not shelf.offers:
         none = "Its list is empty: type a model's name" if shelf.remote else "No models here yet"
         return [Row("empty", shelf, none)]

@@ -10,6 +10,7 @@ from chatdesk.ui.dialog import EmptyState, centred, label, tool_button, wrapped
 from chatdesk.ui.icons import icon
 from chatdesk.ui.listing import Index, TwoLineDelegate, TwoLines, row_list
 from chatdesk.ui.providers.offers import Offer, offers
+from chatdesk.ui.remote_mark import remote_mark
 from chatdesk.ui.theme import S2, S3, S4, Theme, Tokens
 
 OFFER_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -168,7 +169,7 @@ def _lines(index: Index, tokens: Tokens) -> TwoLines | None:
     if not isinstance(offer, Offer):
         return None
     return TwoLines(
-        "cloud" if offer.leaves else "computer",
+        remote_mark(not offer.leaves),
         tokens.remote,
         offer.preset.name,
         tokens.text,

@@ -40,7 +40,8 @@ class Entry:
     model's display name. error, error_advice: worded for the person; error_detail: technical, shown
     folded; error_mend: what mends it, "" where nothing does. variant: (index from 1, count). meter:
     "41 tok/s · 0.2 s"; meter_detail: its tooltip. left_out: the model no longer sees this message.
-    provider: whose reply it is where it came from outside Chatdesk. can_continue: the reply ended
+    provider: whose reply it is where it came from outside Chatdesk; here: from another program on
+    this computer. can_continue: the reply ended
     early and may go on. time: when it was written, as shown.
     """
 
@@ -60,6 +61,7 @@ class Entry:
     meter_detail: str = ""
     left_out: bool = False
     provider: str = ""
+    here: bool = False
     can_continue: bool = False
     time: str = ""
 
@@ -140,4 +142,7 @@ def title(entry: Entry) -> str:
 
 def origin(entry: Entry) -> str:
     """The sentence behind the mark of a reply from a provider; "" for any other message."""
-    return f"This reply came from {entry.provider}, outside Chatdesk" if entry.provider else ""
+    if not entry.provider:
+        return ""
+    where = "another program on this computer" if entry.here else "outside Chatdesk"
+    return f"This reply came from {entry.provider}, {where}"

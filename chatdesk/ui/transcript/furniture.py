@@ -14,6 +14,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
 from chatdesk.chat.messages import Status
 from chatdesk.ui import icons
+from chatdesk.ui.remote_mark import remote_mark
 from chatdesk.ui.transcript.block import Block, Look, Target, caret, rounded
 from chatdesk.ui.transcript.entries import Entry, origin, title
 from chatdesk.ui.transcript.flow import Flow
@@ -56,7 +57,7 @@ def draw_line(painter: QPainter, text: str, face: Face, ink: QColor, x: float, t
 
 
 class Header(Block):
-    """The name of who replies, small above the reply; a provider's wears a cloud."""
+    """The name of who replies, small above the reply; a provider's wears its mark."""
 
     ABOVE, BELOW = S1, S1
 
@@ -83,7 +84,8 @@ class Header(Block):
         x = draw_line(painter, self._shown(), face, ink, 0, self.ABOVE)
         if self._entry.provider:
             top = self.ABOVE + (face.pitch - SMALL_ICON) / 2
-            draw_icon(painter, "cloud", style.tokens.remote, SMALL_ICON, x + S2, top)
+            mark = remote_mark(self._entry.here)
+            draw_icon(painter, mark, style.tokens.remote, SMALL_ICON, x + S2, top)
 
     def tooltip_at(self, x: float, y: float, scroll: int = 0) -> str:
         if y < self.ABOVE or x >= max(self._width / 2, self._end()):

@@ -18,7 +18,7 @@ from chatdesk.paths import DataDir
 from chatdesk.providers.profiles import Accounts, Profile, Profiles
 from chatdesk.providers.remote import RemoteProvider
 from chatdesk.providers.scripted import ScriptedProvider
-from chatdesk.session import Consents, Gatekeeper
+from chatdesk.session import Consents, Gatekeeper, Whereabouts
 from chatdesk.store import Store, open_store
 
 
@@ -65,7 +65,7 @@ def test_what_nobody_agreed_to_is_refused(
     accounts: Accounts, store: Store, server: Recorder, remote: RemoteProvider
 ) -> None:
     house = added(accounts, server.base_url)
-    gate = Gatekeeper(remote, accounts.profiles, Consents(store.state))
+    gate = Gatekeeper(remote, accounts.profiles, Consents(store.state), Whereabouts(store.state))
     with pytest.raises(ProviderError, match="Nothing was sent"):
         gate.start(request(house), Reply().deliver)
     assert server.requests == []
@@ -77,9 +77,9 @@ def test_what_is_written_for_a_local_model_ends_the_agreement(
     house = added(accounts, "https://house.example/v1")
     consents = Consents(store.state)
     consents.give("one", house.origin)
-    Gatekeeper(ScriptedProvider(["Here"]), accounts.profiles, consents).start(
-        request(), Reply().deliver
-    )
+    Gatekeeper(
+        ScriptedProvider(["Here"]), accounts.profiles, consents, Whereabouts(store.state)
+    ).start(request(), Reply().deliver)
     assert not consents.given("one", house.origin)
 
 
@@ -98,6 +98,8 @@ def test_a_provider_that_moves_after_the_last_look_gets_nothing(
             return remote.start(request, deliver)
 
     reply = Reply()
-    Gatekeeper(Moving(), accounts.profiles, consents).start(request(house), reply.deliver)
+    Gatekeeper(Moving(), accounts.profiles, consents, Whereabouts(store.state)).start(
+        request(house), reply.deliver
+    )
     assert "Nothing was sent" in str(reply.wait().error)
     assert server.requests == []
