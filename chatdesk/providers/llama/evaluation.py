@@ -1,18 +1,17 @@
 """The KV cache and the evaluation of tokens into it.
 
 The evaluator knows which tokens the cache holds, keeps the longest common prefix with a new prompt
-and evaluates the rest in batches. It never holds more tokens than the context window. Every buffer
-that native code reads is made once and lives as long as the evaluator.
+and evaluates the rest in batches. It never holds more tokens than the context window.
 """
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Iterator
 from typing import Any
 
 from chatdesk.errors import ProviderError
 from chatdesk.providers.llama.backend import CancelFlag
+from chatdesk.providers.llama.batch import Batch
 from chatdesk.providers.llama.cache import common_prefix
 from chatdesk.providers.llama.model import LlamaModel
 
@@ -33,8 +32,8 @@ class Evaluator:
         self._model = model
         self._lib = lib = model.backend.lib
         self._memory = lib.llama_get_memory(model.context)
-        self._batch = _Batch(lib, model.batch_size)
-        self._single = _Batch(lib, 1)
+        self._batch = Batch(lib, model.batch_size)
+        self._single = Batch(lib, 1)
         self._single.outputs[0] = 1
         self._single.native.n_tokens = 1
         self._flag = CancelFlag()
@@ -62,14 +61,11 @@ class Evaluator:
         Raises Cancelled and ProviderError; the cache then holds what was evaluated before.
         """
         batch, size = self._batch, self._model.batch_size
-        last = len(prompt) - 1
         while (done := len(self.tokens)) < len(prompt):
             chunk = prompt[done : done + size]
             count = len(chunk)
-            batch.tokens[:count] = chunk
-            batch.positions[:count] = range(done, done + count)
-            batch.outputs[:count] = [done + index == last for index in range(count)]
-            batch.native.n_tokens = count
+            batch.clear()
+            batch.add(chunk, done, 0, answered=done + count == len(prompt))
             self._decode(batch.native)
             self.tokens.extend(chunk)
             yield done + count
@@ -96,12 +92,7 @@ class Evaluator:
         if result == _ABORTED or self._flag.is_set():
             raise Cancelled
         self._keep(0)
-        raise ProviderError(
-            "The model could not go on.",
-            "Try again. If it happens again, choose a smaller context size in the settings.",
-            retryable=True,
-            detail=f"llama_decode: {result}\n{self._model.backend.problems()}",
-        )
+        raise cannot_go_on(self._model, result)
 
     def _keep(self, count: int) -> int:
         """Forget all tokens behind the first count. Some models can only forget everything."""
@@ -112,26 +103,11 @@ class Evaluator:
         return count
 
 
-class _Batch:
-    """A native batch of tokens of sequence 0, with typed views of its arrays."""
-
-    def __init__(self, lib: Any, size: int) -> None:
-        self._lib = lib
-        self.native = lib.llama_batch_init(size, 0, 1)
-        self.tokens: Any = _view(self.native.token, lib.llama_token, size)
-        self.positions: Any = _view(self.native.pos, lib.llama_pos, size)
-        self.outputs: Any = _view(self.native.logits, ctypes.c_int8, size)
-        for index in range(size):
-            self.native.n_seq_id[index] = 1
-            self.native.seq_id[index][0] = 0
-        self._open = True
-
-    def close(self) -> None:
-        if self._open:
-            self._open = False
-            self._lib.llama_batch_free(self.native)
-
-
-def _view(pointer: Any, kind: Any, size: int) -> Any:
-    """An array over memory that llama_batch_init allocated; valid until the batch is freed."""
-    return (kind * size).from_address(ctypes.addressof(pointer.contents))
+def cannot_go_on(model: LlamaModel, result: int) -> ProviderError:
+    """What a person is told where llama.cpp could not evaluate tokens."""
+    return ProviderError(
+        "The model could not go on.",
+        "Try again. If it happens again, choose a smaller context size in the settings.",
+        retryable=True,
+        detail=f"llama_decode: {result}\n{model.backend.problems()}",
+    )
