@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from chatdesk.cli.context import Context, pass_context
 from chatdesk.cli.nats_key import VARIABLE, read_key
-from chatdesk.cli.output import print_hint
-from chatdesk.errors import NotFound, StoreError
+from chatdesk.cli.output import print_hint, print_text
+from chatdesk.errors import NotFound, StoreError, UsageError
+
+if TYPE_CHECKING:
+    from chatdesk.cluster.permissions import Part
 
 _DATA = click.option(
     "--data",
@@ -117,3 +122,36 @@ def export(context: Context, /, data: Path, user: str | None, to: Path | None) -
         except OSError as error:
             raise StoreError(f"{to.name} cannot be written.", detail=str(error)) from error
     print_hint(f"{lines} conversations are in {to}.")
+
+
+@cluster.command()
+@click.argument("name")
+@click.option("--for", "part", default="user", show_default=True,
+              type=click.Choice(["user", "worker", "cluster"]), help="What it may do.")  # fmt: skip
+@click.option("--subject", metavar="S", help="The prefix of all subjects. [default: chatdesk]")
+@pass_context
+def user(context: Context, /, name: str, part: Part, subject: str | None) -> None:
+    """Make the key of a new user, and print what goes into nats-server.conf for it.
+
+    The key, an NKey seed, is written to NAME.key in this folder; give it to the user over a safe
+    way. The server learns only its public half, and by that the user is called everywhere.
+    """
+    from chatdesk.cluster.permissions import configuration
+    from chatdesk.providers.nats.login import new_seed, read_login
+    from chatdesk.providers.nats.subjects import DEFAULT_PREFIX, Subjects, checked_user
+
+    seed = new_seed()
+    public = read_login(seed).user
+    path = Path(f"{checked_user(name)}.key")
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(f"{seed}\n")
+    except FileExistsError:
+        raise UsageError(
+            f"{path} is there already.", "Move it away, or choose another name."
+        ) from None
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written.", detail=str(error)) from error
+    print_text(f"# {name}")
+    print_text(configuration(part, public, public, Subjects(subject or DEFAULT_PREFIX)))
+    print_hint(f"The key is in {path}.")

@@ -16,12 +16,13 @@ from nats_server import NatsServer
 
 from chatdesk.chat.events import Delta, Event, Failed, Finished
 from chatdesk.cluster import supervisor
+from chatdesk.cluster.permissions import configuration
 from chatdesk.cluster.prompts import Prompt
 from chatdesk.cluster.supervisor import Supervisor
 from chatdesk.cluster.thin_client import talk
 from chatdesk.errors import ProviderError
 from chatdesk.providers.nats.connection import connect
-from chatdesk.providers.nats.login import Login
+from chatdesk.providers.nats.login import Login, new_seed, read_login
 from chatdesk.providers.nats.subjects import Subjects
 from chatdesk.store.exchanges import Exchanges
 
@@ -84,15 +85,19 @@ class Cluster:
             time.sleep(0.1)
 
     async def say(
-        self, user: str, prompt: Prompt, on_event: Callable[[Event], None] = lambda event: None
+        self,
+        user: str | Login,
+        prompt: Prompt,
+        on_event: Callable[[Event], None] = lambda event: None,
     ) -> str:
-        client = await connect(self._url, Login(user))
+        login = user if isinstance(user, Login) else Login(user)
+        client = await connect(self._url, login)
         try:
             pieces: list[str] = []
             async with asyncio.timeout(100):
                 while True:
                     try:
-                        async for event in talk(client, Subjects(), user, prompt):
+                        async for event in talk(client, Subjects(), login.user, prompt):
                             on_event(event)
                             if isinstance(event, Delta):
                                 pieces.append(event.text)
@@ -221,6 +226,35 @@ def test_more_than_the_limit_is_refused_in_words(
             asyncio.run(two())
     finally:
         cluster.stop()
+
+
+def test_the_permissions_that_we_write_are_enough_and_keep_users_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subjects = Subjects()
+    seed = new_seed()
+    anna, bob, dataflow = read_login(new_seed()), read_login(new_seed()), read_login(seed)
+    users = [configuration("user", login.user, login.user, subjects) for login in (anna, bob)]
+    users.append(configuration("cluster", dataflow.user, dataflow.user, subjects))
+    config = f"accounts {{ POOL: {{ jetstream: enabled, users: [{' '.join(users)}] }} }}"
+    server = NatsServer(tmp_path / "nats", config).start()
+    monkeypatch.setattr(supervisor, "FLOW", "scripted_dataflow:flow()")
+    cluster = Cluster(tmp_path, server, CHATDESK_NATS_KEY=seed)
+    cluster.start()
+    try:
+
+        async def converse() -> list[str]:
+            return [
+                await cluster.say(anna, Prompt("zero")),
+                await cluster.say(bob, Prompt("zero")),
+                await cluster.say(anna, Prompt("one")),
+            ]
+
+        assert asyncio.run(converse()) == ["0 turns, zero", "0 turns, zero", "1 turns, one"]
+        assert "Violation" not in server.log
+    finally:
+        cluster.stop()
+        server.stop()
 
 
 def test_a_dataflow_that_cannot_start_is_told_and_not_tried_for_ever(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import base64
 import binascii
 import json
 import re
+import secrets
 from dataclasses import dataclass, field
 
 from chatdesk.errors import UsageError
@@ -60,6 +61,13 @@ def read_login(key: str | None) -> Login:
             )
         return Login(checked_user(name), name=name, password=password)
     return Login(token=text)
+
+
+def new_seed() -> str:
+    """The seed of a new NKey of a user; its public half is read_login(seed).user."""
+    import nkeys
+
+    return bytes(nkeys.encode_seed(secrets.token_bytes(32), nkeys.PREFIX_BYTE_USER)).decode("ascii")
 
 
 def _public_key(seed: str) -> str:
