@@ -30,7 +30,7 @@ def read_key(file: str | None) -> str:
         raise UsageError(
             f"The key file {path.name} cannot be read.", "Check its name and its rights."
         ) from error
-    if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO) and not _handed_over(path):
         raise UsageError(
             f"Others may read the key file {path.name}.", f"Change that: chmod 600 {path.name}"
         )
@@ -57,3 +57,11 @@ def login_for(user: str | None, key: str) -> Login:
             f"The key is not that of {user}.", f"It belongs to {login.user}; leave --user out."
         )
     return login
+
+
+def _handed_over(path: Path) -> bool:
+    """Whether systemd gave the file (LoadCredential=): its rights are in an access list, and the
+    mode shows the list's mask as rights of the group.
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    return bool(folder) and path.resolve().is_relative_to(Path(folder).resolve())
