@@ -15,7 +15,7 @@ from chatdesk.chat.provider import PromptMessage, Request
 from chatdesk.errors import ChatdeskError
 from chatdesk.providers.nats.asking import Affinity, Asker
 from chatdesk.providers.nats.attempt import Timing
-from chatdesk.providers.nats.connection import connect
+from chatdesk.providers.nats.connection import connect, disconnect
 from chatdesk.providers.nats.login import read_login
 from chatdesk.providers.nats.subjects import Subjects
 
@@ -99,7 +99,7 @@ class Desk:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-        await self.asker.client.close()
+        await disconnect(self.asker.client)
 
 
 @asynccontextmanager

@@ -20,7 +20,7 @@ from nats.aio.msg import Msg
 from chatdesk.chat.events import Delta, Event, Finished, Started
 from chatdesk.chat.messages import Usage
 from chatdesk.chat.provider import Request
-from chatdesk.providers.nats.connection import connect
+from chatdesk.providers.nats.connection import connect, disconnect
 from chatdesk.providers.nats.login import read_login
 from chatdesk.providers.nats.subjects import DEFAULT_QUEUE, Subjects
 from chatdesk.providers.nats.wire import (
@@ -143,7 +143,7 @@ class ScriptedWorker:
         """As a process that is killed: nothing more is said."""
         for task in self._tasks:
             task.cancel()
-        await self.client.close()
+        await disconnect(self.client)
 
     async def __aenter__(self) -> Self:
         return await self.start()

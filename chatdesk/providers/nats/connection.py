@@ -106,6 +106,13 @@ async def connect(
     return client
 
 
+async def disconnect(client: Client) -> None:
+    """Close a connection, in whatever state it is; what was published is sent before, if it can."""
+    # nats-py writes to a connection that broke while it is closed.
+    with suppress(OSError, nats.errors.Error):
+        await client.close()
+
+
 def trusting(ca: Path | None) -> ssl.SSLContext | None:
     """A TLS context that trusts the authorities of a PEM file; None: the system's are trusted.
 
