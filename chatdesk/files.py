@@ -1,7 +1,8 @@
 """Small files that several processes change: replaced in one step, under a short lock.
 
 A file written with replace_file() is at any moment, also after a power cut, either the old one or
-the new one. file_lock() belongs to the operating system, so it ends with the process that holds it,
+the new one; where that is not worth waiting for the disk, replace_quickly() does without the power
+cut. file_lock() belongs to the operating system, so it ends with the process that holds it,
 however that ends. Nothing here knows what is in the files.
 """
 
@@ -21,7 +22,9 @@ from typing import BinaryIO
 Signature = tuple[int, int, int]
 
 MOST_ASIDE = 20  # copies of one file; somebody should have looked by then
-PATIENCE = 2.0  # seconds; a holder needs milliseconds
+# Seconds. A holder needs milliseconds where nothing else writes; beside a program that writes much
+# it may have to wait seconds for the disk.
+PATIENCE = 10.0
 _PAUSE = 0.01
 
 
@@ -30,24 +33,25 @@ class NotAFile(OSError):
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Put content in place of a file, or make it, readable by its owner only. Raises OSError."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    """Put content in place of a file, or make it, readable by its owner only. Raises OSError.
+
+    Waits for the disk, which may take seconds.
+    """
+    _replace(path, content, durably=True)
     if os.name == "posix":  # the new name itself must survive a power cut
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def replace_quickly(path: Path, content: bytes) -> None:
+    """As replace_file(), but not waiting for the disk: for what can be made again.
+
+    After a power cut the file may be empty or damaged.
+    """
+    _replace(path, content, durably=False)
 
 
 def keep_aside(path: Path, content: bytes | None) -> None:
@@ -92,6 +96,21 @@ def open_to_read(path: Path) -> BinaryIO:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     raise NotAFile(errno.EINVAL, "it is not a file", str(path))
+
+
+def _replace(path: Path, content: bytes, *, durably: bool) -> None:
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            if durably:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _same(path: Path, content: bytes) -> bool:

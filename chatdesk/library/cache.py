@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from chatdesk.errors import ModelError
-from chatdesk.files import replace_file
+from chatdesk.files import replace_quickly
 from chatdesk.library.models import ModelInfo, inspect, parts
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class InspectionCache:
                 return
             try:
                 self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                replace_file(self._path, _adapter().dump_json(_Document(2, entries)))
+                replace_quickly(self._path, _adapter().dump_json(_Document(2, entries)))
             except OSError:
                 return  # a cache that cannot be saved is only slower
             self._changed = False

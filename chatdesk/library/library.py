@@ -249,6 +249,12 @@ class Library:
             self._data.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             with file_lock(self._data.root / ".models.json.lock"):
                 yield
+        except TimeoutError as error:
+            raise ModelError(
+                "The list of models is being changed by another Chatdesk.",
+                "Try again in a moment.",
+                retryable=True,
+            ) from error
         except OSError as error:
             raise ModelError(
                 f"The list of models could not be saved: {error.strerror or error}.",

@@ -104,6 +104,14 @@ class SettingsFile:
         checked = {key: validate(key, value) for key, value in values.items()}
         self._change(lambda current: {**current, **checked})
 
+    def save(self, key: str, value: Any) -> None:
+        """Save one setting and leave it to set() or reload_if_changed() to take it over, in the
+        thread of the subscribers: this one may be one that can wait. Raises SettingsError.
+        """
+        checked = {option(key).key: validate(key, value)}
+        with self._writing():
+            self._put(lambda current: {**current, **checked})
+
     def reset(self, *keys: str) -> None:
         """Go back to the defaults for these keys. Raises SettingsError."""
         known = {option(key).key for key in keys}
@@ -141,16 +149,21 @@ class SettingsFile:
 
     def _change(self, edit: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         with self._guard, self._writing():
-            reading = self._read()
-            # A file that broke since it was read must not take the other settings with it.
-            current = self._set if reading.broken else reading.values
-            if reading.problems:
-                keep_aside(self._path, reading.content)
-            wanted = edit(dict(current))
-            replace_file(self._path, _document(wanted))
-            signature = signature_of(self._path)
-            changed = self._take(_Reading(wanted, reading.problems, signature=signature))
+            changed = self._take(self._put(edit))
         self._tell(changed)
+
+    def _put(self, edit: Callable[[dict[str, Any]], dict[str, Any]]) -> _Reading:
+        """Under the lock: put the edited file in the place of the one that is there."""
+        reading = self._read()
+        # A file that broke since it was read must not take the other settings with it.
+        current = self._set if reading.broken else reading.values
+        wanted = edit(dict(current))
+        if reading.problems:
+            keep_aside(self._path, reading.content)
+        elif wanted == current and reading.signature is not None:
+            return reading  # it says so already
+        replace_file(self._path, _document(wanted))
+        return _Reading(wanted, reading.problems, signature=signature_of(self._path))
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:

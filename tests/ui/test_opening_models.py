@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,8 +95,13 @@ def test_a_person_types_while_the_disk_stalls(
 def test_a_person_types_while_another_chatdesk_saves(
     person: Person, models: list[Path], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    waiting = threading.Event()
-    monkeypatch.setattr("chatdesk.files.time.sleep", lambda _s: waiting.set())
+    waiting, real = threading.Event(), time.sleep
+
+    def sleep(seconds: float) -> None:
+        waiting.set()
+        real(seconds)
+
+    monkeypatch.setattr(time, "sleep", sleep)
     with file_lock(person.data.root / name):
         use(person, models)
         person.qtbot.waitUntil(waiting.is_set)

@@ -115,15 +115,24 @@ class Models(QObject):
             return
         self._tasks.start(self._add(models))
 
-    def use(self, name: str, path: Path | None = None, *, only_for_new: bool = False) -> None:
+    def use(
+        self,
+        name: str,
+        path: Path | None = None,
+        *,
+        before: str | None = None,
+        only_for_new: bool = False,
+    ) -> None:
         """Make a model, already looked at, the one of the settings, and load it.
 
-        path is its file's. only_for_new: no conversation is given it. If llama.cpp refuses it the
-        setting goes back to the last one that worked.
+        path is its file's. before: what the settings said; None: they say it still, and are saved
+        here, which waits for the disk. only_for_new: no conversation is given it. If llama.cpp
+        refuses it the setting goes back to the last one that worked.
         """
         # The bundled one has no name in the settings; its file's is the same in every list.
         pinned = name or (path.stem if path is not None else None)
-        before = self._settings.values.model.default
+        if before is None:
+            before = self._settings.values.model.default
         if name != before:
             self._settings.set("model.default", name)
             # Of several chosen while none was ready, the one that worked counts.
@@ -174,7 +183,8 @@ class Models(QObject):
             path = await self._tasks.in_thread(partial(self._check, name))
         finally:
             self._checking = False
-        self.use(name, path, only_for_new=only_for_new)
+        before = await self._save(name)
+        self.use(name, path, before=before, only_for_new=only_for_new)
 
     async def _add(self, files: Sequence[str]) -> None:
         name, path = "", None
@@ -183,10 +193,20 @@ class Models(QObject):
                 # Looked at before it is added: a file that cannot be used does not enter the list.
                 await self._tasks.in_thread(partial(self._check, file))
                 name, path = await self._tasks.in_thread(partial(self._added, Path(file)))
+            before = await self._save(name)
         except ChatdeskError:
             self._load_any()
             raise
-        self.use(name, path)
+        self.use(name, path, before=before)
+
+    async def _save(self, name: str) -> str:
+        """Save the default model, so that the window need not wait for the disk to do it; returns
+        the one before.
+        """
+        before = self._settings.values.model.default
+        if name != before:
+            await self._tasks.in_thread(partial(self._settings.save, "model.default", name))
+        return before
 
     def _load_any(self) -> None:
         """Where Chatdesk was started with a file that cannot be used: load the usual model."""

@@ -235,6 +235,32 @@ def test_a_full_disk_is_a_worded_error_and_the_old_file_stays(
     }
 
 
+def test_what_the_file_says_already_is_not_written_again(path: Path) -> None:
+    path.write_text('{"sampling": {"top_k": 5}}')
+    settings = SettingsFile(path)
+    settings.set("sampling.top_k", 5)
+    settings.reset("sampling.seed")
+    assert path.read_text() == '{"sampling": {"top_k": 5}}'
+
+
+def test_what_is_only_saved_takes_effect_where_it_is_taken_over(path: Path) -> None:
+    path.write_text('{"sampling": {"top_k": 5}}')
+    settings = SettingsFile(path)
+    told: list[str] = []
+    settings.subscribe(told.append)
+    settings.save("sampling.top_k", 6)
+    assert SettingsFile(path).get("sampling.top_k") == 6
+    assert (settings.get("sampling.top_k"), told) == (5, [])
+    settings.set("sampling.top_k", 6)
+    assert (settings.get("sampling.top_k"), told) == (6, ["sampling.top_k"])
+
+
+def test_only_saving_refuses_what_setting_refuses(path: Path) -> None:
+    with pytest.raises(SettingsError):
+        SettingsFile(path).save("sampling.top_k", "many")
+    assert not path.exists()
+
+
 def test_two_writers_do_not_undo_each_other(path: Path) -> None:
     window, terminal = SettingsFile(path), SettingsFile(path)
     window.set("sampling.top_k", 5)

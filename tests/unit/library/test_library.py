@@ -11,6 +11,7 @@ import numpy
 import pytest
 from gguf import GGUFWriter
 
+from chatdesk import files
 from chatdesk.errors import ModelError, NotFound, UsageError
 from chatdesk.library import BrokenModel, Library, ModelInfo, inspect, reference
 from chatdesk.library import library as module
@@ -326,6 +327,32 @@ def test_what_is_no_chat_model_is_not_added(library: Library, tmp_path: Path) ->
     with pytest.raises(ModelError, match="There is no file"):
         library.add(tmp_path / "nothing.gguf")
     assert own(library) == []
+
+
+def test_a_list_that_another_process_is_changing_for_ever_is_told(
+    library: Library, data: DataDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "PATIENCE", 0.0)
+    path = write(tmp_path / "a.gguf")
+    with (
+        files.file_lock(data.root / ".models.json.lock"),
+        pytest.raises(ModelError, match="another Chatdesk") as caught,
+    ):
+        library.add(path)
+    assert caught.value.retryable
+    assert library.add(path).path == path
+
+
+def test_looking_at_models_does_not_wait_for_the_disk(
+    library: Library, data: DataDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fsync(descriptor: int) -> None:
+        raise AssertionError("what was found in files can be found again")
+
+    write(data.models / "a.gguf")
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert names(library) == ["a"]
+    assert (data.root / "models-cache.json").exists()
 
 
 def test_adding_what_is_known_already_registers_nothing(library: Library, data: DataDir) -> None:
