@@ -32,7 +32,7 @@ async def _reply(request: Request) -> AsyncIterator[Event]:
     prompt = request.messages[-1].content
     with Path(os.environ["SCRIPTED_ASKED"]).open("a") as asked:
         asked.write(f"{request.conversation_id}|{prompt}\n")
-    yield Started("scripted", 2048, 1)
+    yield Started("scripted", int(os.environ.get("SCRIPTED_WINDOW", "32768")), 1)
     turns = sum(m.role is Role.ASSISTANT for m in request.messages)
     for piece in (f"{turns}", " turns, ", prompt):
         await asyncio.sleep(float(os.environ.get("SCRIPTED_PACE", "0.01")))

@@ -103,11 +103,14 @@ class Answerer:
         voice = _Voice(self._client, self._subjects.replies(user, ask.prompt.id))
         async with self._room, voice:
             kept = await self._kept(user, ask.prompt.id)
-            if kept is not None:  # the dataflow resumed from before this answer
-                await voice.say(_last(kept))
-                return
-            answer = await self._made(user, ask, voice)
-            answer = await self._keep(user, answer)
+            if kept is None:
+                answer = await self._keep(user, await self._made(user, ask, voice))
+            else:
+                # The dataflow resumed from before this answer and may have read past it.
+                answer = kept
+                await self._store(user, answer, {})
+                if answer.text:
+                    await voice.say(Delta("text", answer.text))
             await voice.say(_last(answer))
 
     async def _made(self, user: str, ask: Ask, voice: _Voice) -> Answer:
@@ -182,15 +185,21 @@ class Answerer:
 
     async def _keep(self, user: str, answer: Answer) -> Answer:
         """Keep an answer, however long it takes; returns the one that is kept."""
+        if await self._store(user, answer, _EXPECT_NONE):
+            return answer
+        return await self._kept(user, answer.id) or answer
+
+    async def _store(self, user: str, answer: Answer, headers: dict[str, str]) -> bool:
+        """Put an answer into the stream; False where what headers expect does not hold."""
         subject = self._subjects.answers(user, answer.id)
         data = encode_answer(answer)
         while True:
             try:
-                await self._js.publish(subject, data, headers=_EXPECT_NONE)
-                return answer
+                await self._js.publish(subject, data, headers=headers)
+                return True
             except APIError as error:
                 if error.err_code == _ANOTHER_IS_THERE:
-                    return await self._kept(user, answer.id) or answer
+                    return False
                 log.warning("an answer cannot be kept: %s", error.err_code)
             except (nats.errors.Error, OSError, TimeoutError) as error:
                 log.warning("an answer cannot be kept: %s", type(error).__name__)

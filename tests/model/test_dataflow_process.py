@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import threading
 import time
@@ -16,6 +17,7 @@ from nats_server import NatsServer
 
 from chatdesk.chat.events import Delta, Event, Failed, Finished
 from chatdesk.cluster import supervisor
+from chatdesk.cluster.dialogue import MOST_EARLY
 from chatdesk.cluster.permissions import configuration
 from chatdesk.cluster.prompts import Prompt
 from chatdesk.cluster.supervisor import Supervisor
@@ -119,7 +121,7 @@ def cluster(
     tmp_path: Path, server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Cluster]:
     monkeypatch.setattr(supervisor, "FLOW", "scripted_dataflow:flow()")
-    cluster = Cluster(tmp_path, server, SCRIPTED_PACE="0.05")
+    cluster = Cluster(tmp_path, server, SCRIPTED_PACE="0.02", CHATDESK_CLUSTER_PER_MINUTE="1000")
     yield cluster
     cluster.stop()
 
@@ -208,6 +210,45 @@ def test_prompts_wait_in_the_stream_while_no_dataflow_runs(cluster: Cluster) -> 
         return await saying
 
     assert asyncio.run(late()) == "1 turns, one"
+
+
+def test_a_cluster_that_lost_its_disk_has_its_conversations_back(cluster: Cluster) -> None:
+    """More answers than are held until their prompts come."""
+    count = MOST_EARLY + 6
+    cluster.start()
+
+    async def converse() -> None:
+        for number in range(count):
+            await cluster.say("anna", Prompt(f"{number}"))
+
+    asyncio.run(converse())
+    cluster.stop()
+    shutil.rmtree(cluster.data)
+    cluster.start()
+    assert asyncio.run(cluster.say("anna", Prompt("new"))) == f"{count} turns, new"
+    assert cluster.asked()["user anna|0"] == 1
+    assert cluster.kept(count + 1) == [[*map(str, range(count)), "new"]]
+
+
+def test_a_conversation_that_fills_the_window_goes_on_with_a_summary(
+    tmp_path: Path, server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "FLOW", "scripted_dataflow:flow()")
+    cluster = Cluster(tmp_path, server, SCRIPTED_WINDOW="512")
+    cluster.start()
+    try:
+
+        async def converse() -> list[str]:
+            return [await cluster.say("anna", Prompt(f"{n} " + "word " * 30)) for n in range(10)]
+
+        turns = [int(reply.partition(" ")[0]) for reply in asyncio.run(converse())]
+        assert turns[:3] == [0, 1, 2]
+        assert max(turns) < 8
+        summaries = [line for line in cluster.asked() if "Summarise" in line]
+        assert summaries
+        assert len(cluster.kept(10)[0]) == 10
+    finally:
+        cluster.stop()
 
 
 def test_more_than_the_limit_is_refused_in_words(
