@@ -43,23 +43,33 @@ def free_memory() -> int:
     return int(psutil.virtual_memory().available)
 
 
-def fits(info: ModelInfo, context_size: int = 0, free_bytes: int | None = None) -> Fit:
-    """Estimate. context_size in tokens, 0 as in the settings; free_bytes None: what is free now."""
+def fits(
+    info: ModelInfo, context_size: int = 0, free_bytes: int | None = None, sequences: int = 1
+) -> Fit:
+    """Estimate. context_size in tokens, 0 as in the settings; free_bytes None: what is free now.
+
+    sequences: conversations that are answered at once, each with a context of its own.
+    """
     free = free_memory() if free_bytes is None else free_bytes
     context = context_for(info, context_size) * (info.kv_bytes_per_token or 0)
-    needed = info.size_bytes + context + COMPUTE_BYTES
+    needed = info.size_bytes + context * sequences + COMPUTE_BYTES
     return Fit(needed, free, needed <= free)
 
 
-def check_fits(info: ModelInfo, context_size: int = 0, free_bytes: int | None = None) -> None:
-    """Raise ModelError, with both numbers, where a model does not fit."""
-    fit = fits(info, context_size, free_bytes)
+def check_fits(
+    info: ModelInfo, context_size: int = 0, free_bytes: int | None = None, sequences: int = 1
+) -> None:
+    """Raise ModelError, with both numbers, where a model does not fit. See fits()."""
+    fit = fits(info, context_size, free_bytes, sequences)
     if fit.ok:
         return
     smallest = fits(info, 512, fit.free_bytes)
     advice = "a smaller context or another model" if smallest.ok else "a smaller model"
+    several = f" for {sequences} conversations at once" if sequences > 1 else ""
+    if several and smallest.ok:
+        advice = f"fewer conversations at once, {advice}"
     raise ModelError(
-        f"{info.name} does not fit in memory: it needs {size_text(fit.needed_bytes)} and "
+        f"{info.name} does not fit in memory: it needs {size_text(fit.needed_bytes)}{several} and "
         f"{size_text(fit.free_bytes)} are free.",
         f"Choose {advice}, or close other programs.",
         retryable=True,

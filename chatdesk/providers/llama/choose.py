@@ -49,11 +49,14 @@ class Chooser:
             ),
         )
 
-    def check(self, choice: ModelChoice) -> None:
-        """Raises ModelError for a model that cannot chat or does not fit in memory."""
+    def check(self, choice: ModelChoice, sequences: int = 1) -> None:
+        """Raises ModelError for a model that cannot chat or does not fit in memory.
+
+        sequences: those of ParallelEngine, each of which has the whole context.
+        """
         info = self._inspect(choice.path)
         check_chat(info, choice.parameters.chat_format)
-        check_fits(info, choice.parameters.context_size)
+        check_fits(info, choice.parameters.context_size, sequences=sequences)
 
     def _inspect(self, path: Path) -> ModelInfo:
         try:
