@@ -26,15 +26,18 @@ from installers.project import ROOT, architecture, read_project
 LINUX = ROOT / "packaging" / "linux"
 SHARE = Path("usr/share")
 DATE = "1700000000"
-# Runs a program ($1), halts it, runs a script ($2), and lets the program go on to its end.
+# Runs a program ($1) that waits for its input, a pipe ($3), halts it, runs a script ($2), and ends
+# the program. 99: it did not start.
 WHILE_RUNNING = """
-"$1" ask --help > /dev/null &
-until [ "$(readlink /proc/$!/exe)" = "$1" ]; do :; done
+mkfifo "$3"
+exec 3<>"$3"
+"$1" ask <&3 >/dev/null 2>&1 &
+while exe=$(readlink "/proc/$!/exe") && [ "$exe" != "$1" ]; do :; done
+[ "$exe" = "$1" ] || exit 99
 kill -STOP $!
 sh "$2"
 code=$?
-kill -CONT $!
-wait
+kill -KILL $!
 exit $code
 """
 
@@ -374,8 +377,9 @@ def test_a_running_chatdesk_is_not_replaced_under_its_feet(unpacked: Path, perso
     assert person.run("sh", unpacked / "install.sh")[0] == 0
     program = person.place / "chatdesk"
     for script in (unpacked / "install.sh", person.place / "uninstall.sh"):
-        code, said = person.run("sh", "-c", WHILE_RUNNING, "sh", program, script)
-        assert code == 1
+        pipe = person.home / f"input of {script.name}"
+        code, said = person.run("sh", "-c", WHILE_RUNNING, "sh", program, script, pipe)
+        assert code == 1, said
         assert "is running" in said
     assert person.run(person.link, "--version")[0] == 0
 
