@@ -171,6 +171,14 @@ class Context:
 
         return LlamaEngine(self.chooser.resolve, on_state, self.chooser.check)
 
+    def pool_engine(self, parallel: int, on_state: OnState) -> Pumped:
+        """Who writes the replies of a worker, so many at a time."""
+        if parallel == 1:
+            return self.local_engine(on_state)
+        from chatdesk.providers.llama.parallel import ParallelEngine
+
+        return ParallelEngine(self.chooser.resolve, on_state, parallel, self.chooser.check)
+
     def remote_provider(self) -> RemoteProvider:
         """Who asks servers for replies."""
         from chatdesk.providers.remote import RemoteProvider

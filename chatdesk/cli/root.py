@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("chatdesk.cli.models", "models"),
     "keys": ("chatdesk.cli.keys", "keys"),
     "providers": ("chatdesk.cli.providers", "providers"),
+    "worker": ("chatdesk.cli.worker", "worker"),
     "cluster": ("chatdesk.cli.cluster", "cluster"),
     "settings": ("chatdesk.cli.settings", "settings"),
     "doctor": ("chatdesk.cli.doctor", "doctor"),

@@ -53,6 +53,7 @@ class Reply:
         self.given_up = False  # nobody wants it any more; it is forgotten when it has ended
         self.started = False
         self.place = 0  # in the line, as it was last told; 0: never
+        self.after: Callable[[], None] | None = None  # called when it has ended or is given up
         self._changed = changed
         self._messages: list[bytes] = []
         self._next = 0  # the first that is still to be sent
@@ -97,7 +98,7 @@ class Reply:
         """Say that the run waits, as the place-th of the line, where that is news."""
         if place != self.place and not self.given_up:
             self.place = place
-            why = f"Place {place:,} in the line of a worker"
+            why = f"All workers are busy; place {place:,} in the line"
             self.tell(Waiting("queued", why), now)
 
     def went_on(self, told: Sequence[bytes], before: str) -> None:
@@ -136,7 +137,7 @@ class Reply:
             data = self._messages[self._next]
             self._next += 1
         elif self._alive_due:
-            data = self._alive()
+            data = self.alive()
         else:
             return None
         self._alive_due = False
@@ -146,7 +147,8 @@ class Reply:
             self._probed(now)
         return data, probe
 
-    def _alive(self) -> bytes:
+    def alive(self) -> bytes:
+        """The sign that the run goes on."""
         return encode_told(Told(self.request.run_id, self.worker, -1, Alive(len(self._messages))))
 
     # -- what the client does -------------------------------------------------------------------

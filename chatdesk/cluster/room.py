@@ -70,6 +70,9 @@ class Room(Generic[Key]):
         self._offered.add(key)
         return True
 
+    def is_offered(self, key: Key) -> bool:
+        return key in self._offered
+
     def declined(self, key: Key) -> list[Key]:
         """Nobody else took it; returns those that begin now, perhaps this one."""
         self._offered.discard(key)
