@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from chatdesk.ui.controls import IconButton, hint
 from chatdesk.ui.icons import pixmap
 from chatdesk.ui.message_field import MessageField
-from chatdesk.ui.remote_mark import remote_mark
+from chatdesk.ui.provider_mark import provider_mark
 from chatdesk.ui.theme import ICON, RADIUS, S1, S2, S3, S4, S5, SCROLL_BAR, TARGET, Theme
 
 DRAFT_MS = 300
@@ -283,14 +283,14 @@ class _Destination(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._text = ""
-        self._mark = remote_mark(here=False)
+        self._mark = provider_mark(here=False)
         self.setObjectName("destination")
         self.setCursor(Qt.CursorShape.ArrowCursor)
         theme.changed.connect(self.updateGeometry)
 
     def tell(self, text: str, tip: str, here: bool) -> None:
         self._text = text
-        self._mark = remote_mark(here)
+        self._mark = provider_mark(here)
         self.setToolTip(tip)
         self.setAccessibleName(text)
         self.setVisible(bool(text))

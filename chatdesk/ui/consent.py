@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWi
 from chatdesk.providers.profiles import Profile
 from chatdesk.ui.dialog import Dialog, wrapped
 from chatdesk.ui.icons import pixmap
-from chatdesk.ui.remote_mark import remote_mark
+from chatdesk.ui.provider_mark import provider_mark
 from chatdesk.ui.theme import ICON, S2, S3, S5, Theme
 
 LONGEST_NAME = 24  # characters of a provider's name on a button
@@ -43,7 +43,7 @@ class ConsentDialog(Dialog):
         words = profile.remote_words
         where = f"From then on what you write here {words}."
         self._mark = QLabel(self)
-        self._drawing = remote_mark(profile.on_this_computer)
+        self._drawing = provider_mark(profile.on_this_computer)
         column = QVBoxLayout()
         column.setSpacing(S3)
         column.addWidget(wrapped(title, self, "heading"))

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QSizePolicy, QStackedWidge
 
 from chatdesk.ui.controls import Button, IconButton, TextButton, hint, ring
 from chatdesk.ui.meter import ContextMeter
-from chatdesk.ui.remote_mark import remote_mark
+from chatdesk.ui.provider_mark import provider_mark
 from chatdesk.ui.theme import HEADER, RADIUS_SMALL, S1, S2, S3, TARGET, Theme
 
 ModelKind = Literal["none", "loading", "ready", "failed", "remote", "beside"]
@@ -297,7 +297,7 @@ class _ModelButton(TextButton):
             icon, ink, state = "warning", tokens.danger, "could not be loaded"
         elif self._kind in ("remote", "beside"):
             here = self._kind == "beside"
-            icon, ink = remote_mark(here), tokens.remote
+            icon, ink = provider_mark(here), tokens.remote
             state = "answers on this computer" if here else "what you write leaves this computer"
         elif self._kind == "none":
             state = "not loaded yet"

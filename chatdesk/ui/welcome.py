@@ -20,7 +20,7 @@ from chatdesk.ui.controls import QuietScrollBar, TextButton
 from chatdesk.ui.dialog import label
 from chatdesk.ui.header import ModelKind
 from chatdesk.ui.icons import application_icon, pixmap
-from chatdesk.ui.remote_mark import remote_mark
+from chatdesk.ui.provider_mark import provider_mark
 from chatdesk.ui.theme import S1, S2, S3, S4, S5, S6, Theme
 
 TITLE = "Private AI chat on your own computer"
@@ -212,8 +212,8 @@ class _ModelCard(QFrame):
         tokens = self._theme.tokens
         name, ink = {
             "failed": ("warning", tokens.danger),
-            "remote": (remote_mark(here=False), tokens.remote),
-            "beside": (remote_mark(here=True), tokens.remote),
+            "remote": (provider_mark(here=False), tokens.remote),
+            "beside": (provider_mark(here=True), tokens.remote),
         }.get(self._state, ("model", tokens.accent))
         side = S6 + S1
         top = (self.height() - side) // 2

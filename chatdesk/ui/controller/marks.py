@@ -12,7 +12,7 @@ from chatdesk.providers.profiles import Profile
 from chatdesk.ui.controller.answering import Answerer, same_file
 from chatdesk.ui.header import ModelKind
 from chatdesk.ui.main_window import MainWindow
-from chatdesk.ui.remote_mark import remote_mark
+from chatdesk.ui.provider_mark import provider_mark
 
 GONE = "its provider is not set up here any more"
 
@@ -80,7 +80,7 @@ class Marks:
             title=f"Chat with {name}",
             line=told,
         )
-        window.sidebar.set_status(profile.name, remote_mark(here), told)
+        window.sidebar.set_status(profile.name, provider_mark(here), told)
 
     def _size(self, state: ModelState) -> str:
         # A file is looked at once, not at each step of its loading.

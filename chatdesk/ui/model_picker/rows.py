@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QListView, QStyleOptionViewItem
 from chatdesk.ui.icons import pixmap
 from chatdesk.ui.listing import Index, RowDelegate
 from chatdesk.ui.model_picker.offers import Row, Shelf
-from chatdesk.ui.remote_mark import remote_mark
+from chatdesk.ui.provider_mark import provider_mark
 from chatdesk.ui.theme import ICON, S1, S2, S3, S4, Theme
 from chatdesk.ui.tooltips import plain
 
@@ -218,7 +218,7 @@ def _drawing(shelf: Shelf) -> str:
     """The mark of a place: as in the list of the providers."""
     if not shelf.remote:
         return "lock"
-    return remote_mark(shelf.here)
+    return provider_mark(shelf.here)
 
 
 def _error_text(row: Row) -> str:

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 from chatdesk.ui.dialog import EmptyState, centred, label, tool_button, wrapped
 from chatdesk.ui.icons import icon
 from chatdesk.ui.listing import Index, TwoLineDelegate, TwoLines, row_list
+from chatdesk.ui.provider_mark import provider_mark
 from chatdesk.ui.providers.offers import Offer, offers
-from chatdesk.ui.remote_mark import remote_mark
 from chatdesk.ui.theme import S2, S3, S4, Theme, Tokens
 
 OFFER_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -169,7 +169,7 @@ def _lines(index: Index, tokens: Tokens) -> TwoLines | None:
     if not isinstance(offer, Offer):
         return None
     return TwoLines(
-        remote_mark(not offer.leaves),
+        provider_mark(not offer.leaves),
         tokens.remote,
         offer.preset.name,
         tokens.text,

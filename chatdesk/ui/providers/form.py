@@ -24,13 +24,13 @@ from chatdesk.providers.profiles import Profile
 from chatdesk.providers.profiles.profile import LONGEST_NAME
 from chatdesk.ui.dialog import Notice, announce, centred, wrapped
 from chatdesk.ui.icons import pixmap
+from chatdesk.ui.provider_mark import provider_mark
 from chatdesk.ui.providers.address import AddressField
 from chatdesk.ui.providers.cards import ModelsCard, SpecialCard
 from chatdesk.ui.providers.draft import problems_of
 from chatdesk.ui.providers.fields import Card, Field, SwitchField, line_edit
 from chatdesk.ui.providers.key_field import KeyField, KeyState
 from chatdesk.ui.providers.strip import TestStrip
-from chatdesk.ui.remote_mark import remote_mark
 from chatdesk.ui.theme import ICON, S2, S4, S5, Theme
 
 _WIDEST = 640  # pixels
@@ -352,6 +352,6 @@ class ProviderForm(QScrollArea):
 
     def _refresh_mark(self) -> None:
         origin = self.address.origin
-        drawing = remote_mark(origin is not None and origin.loopback)
+        drawing = provider_mark(origin is not None and origin.loopback)
         ink = self._theme.tokens.remote
         self._mark.setPixmap(pixmap(drawing, ink, ICON, self.devicePixelRatioF()))

@@ -8,8 +8,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetricsF
 
 from chatdesk.ui.listing import Index, TwoLines
+from chatdesk.ui.provider_mark import provider_mark
 from chatdesk.ui.providers.rows import ROW_ROLE, SEPARATOR, Row
-from chatdesk.ui.remote_mark import remote_mark
 from chatdesk.ui.theme import Tokens
 
 LEAST = 4  # characters of an address that still tell something
@@ -21,7 +21,7 @@ def provider_lines(index: Index, tokens: Tokens) -> TwoLines | None:
     if not isinstance(row, Row):
         return None
     return TwoLines(
-        remote_mark(row.profile.on_this_computer),
+        provider_mark(row.profile.on_this_computer),
         tokens.remote,
         row.profile.name,
         tokens.text,

@@ -14,7 +14,7 @@ from PySide6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
 from chatdesk.chat.messages import Status
 from chatdesk.ui import icons
-from chatdesk.ui.remote_mark import remote_mark
+from chatdesk.ui.provider_mark import provider_mark
 from chatdesk.ui.transcript.block import Block, Look, Target, caret, rounded
 from chatdesk.ui.transcript.entries import Entry, origin, title
 from chatdesk.ui.transcript.flow import Flow
@@ -84,7 +84,7 @@ class Header(Block):
         x = draw_line(painter, self._shown(), face, ink, 0, self.ABOVE)
         if self._entry.provider:
             top = self.ABOVE + (face.pitch - SMALL_ICON) / 2
-            mark = remote_mark(self._entry.here)
+            mark = provider_mark(self._entry.here)
             draw_icon(painter, mark, style.tokens.remote, SMALL_ICON, x + S2, top)
 
     def tooltip_at(self, x: float, y: float, scroll: int = 0) -> str:

@@ -8,6 +8,6 @@ address (Profile.on_this_computer), of a reply by what was noted when it was ask
 from __future__ import annotations
 
 
-def remote_mark(here: bool) -> str:
+def provider_mark(here: bool) -> str:
     """The icon's name: a computer where nothing leaves this one, else a cloud."""
     return "computer" if here else "cloud"
