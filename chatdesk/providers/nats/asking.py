@@ -66,6 +66,16 @@ class AllBusy(ProviderError):
         super().__init__("All workers are busy.", "Try again later.", retryable=True)
 
 
+class NotAllowed(ProviderError):
+    """The server's permissions do not let this user ask."""
+
+    def __init__(self, user: str) -> None:
+        super().__init__(
+            f"The NATS server does not let the user {user} ask these workers.",
+            "Ask who runs it for the permission, or give the key of another user.",
+        )
+
+
 class NothingKept(ProviderError):
     """The server was to keep a request, and does not."""
 
@@ -176,20 +186,22 @@ class _Reply:
             self._request, continuation=self._request.continuation + "".join(self._text)
         )
         request, self._left_out = fitted(request, asker.client.max_payload)
-        busy = False
+        answers: set[Answer] = set()
         strange: WireError | None = None
         async for subject in self._targets():
             attempt = Attempt(asker.client, asker.subjects, asker.user, request, asker.timing)
             answer = await _answered(attempt, subject)
             if answer is Answer.TAKEN:
                 return attempt
-            busy = busy or answer is Answer.BUSY
+            answers.add(answer)
             self._silence = self._silence or answer is Answer.SILENCE
             strange = attempt.strange or strange
         if strange is not None:
             raise strange
-        if busy:
+        if Answer.BUSY in answers:
             raise AllBusy
+        if Answer.DENIED in answers:
+            raise NotAllowed(asker.user)
         if not self._keep:
             raise NoWorker
         attempt = Attempt(asker.client, asker.subjects, asker.user, request, asker.timing)

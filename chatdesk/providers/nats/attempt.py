@@ -22,6 +22,7 @@ from chatdesk.chat.messages import new_id
 from chatdesk.chat.provider import Request
 from chatdesk.errors import ProviderError
 from chatdesk.providers.nats.fields import WireError
+from chatdesk.providers.nats.guarded import denials
 from chatdesk.providers.nats.inbox import Inbox, nobody_listens
 from chatdesk.providers.nats.order import Order, Place
 from chatdesk.providers.nats.subjects import Subjects
@@ -66,11 +67,14 @@ _RESENDS_TO_MOVE = 2
 
 
 class Answer(Enum):
-    """What came of asking: TAKEN by a worker, who is BUSY, NOBODY listens, or there is SILENCE."""
+    """What came of asking: a worker has TAKEN it or is BUSY, NOBODY listens, the server has DENIED
+    it, or there is SILENCE.
+    """
 
     TAKEN = auto()
     BUSY = auto()
     NOBODY = auto()
+    DENIED = auto()
     SILENCE = auto()
 
 
@@ -106,6 +110,7 @@ class Attempt:
         self._request = replace(request, run_id=new_id())
         self._timing = timing
         self._order = Order()
+        self._denials = denials(client)
         self._inbox = Inbox(client, user)
         self._first: Told | None = None  # it decided that a worker has it, and is still to be told
         self._strangers: set[str] = set()
@@ -154,6 +159,8 @@ class Attempt:
                 return Answer.NOBODY
             told = None if message is None else self._read(message)
             if told is None:
+                if denials(self._client) > self._denials:
+                    return Answer.DENIED
                 if await self._silent():
                     return Answer.SILENCE
                 continue

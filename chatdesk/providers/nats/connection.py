@@ -20,6 +20,7 @@ import nats.errors
 from nats.aio.client import Client
 
 from chatdesk.errors import ProviderError, UsageError
+from chatdesk.providers.nats.guarded import GuardedClient, NotEncrypted
 from chatdesk.providers.nats.login import Login
 from chatdesk.providers.nats.subjects import Subjects
 
@@ -29,6 +30,7 @@ CONNECT_S = 5.0
 # A server that is gone without a word is noticed after two of these.
 _PING_S = 5
 _AGAIN_S = 0.25
+_CLOSE_S = 1.0
 
 
 class NoConnection(ProviderError):
@@ -55,7 +57,7 @@ async def connect(
     tls: for tls:// and for servers that ask for it; None: the system's certificates. on_change is
     told, in the loop, when the connection is lost (False) and is there again (True).
     """
-    client = Client()
+    client = GuardedClient()
     refused: list[Exception] = []
 
     async def disconnected() -> None:
@@ -71,6 +73,7 @@ async def connect(
     async def failed(error: Exception) -> None:
         # Only the class: a server's text may repeat a subject, and with it a name.
         refused.append(error)
+        client.denied += "permissions violation" in str(error).lower()
         log.info("NATS: %s", type(error).__name__)
 
     context = tls
@@ -88,7 +91,7 @@ async def connect(
                 connect_timeout=int(CONNECT_S),
                 ping_interval=_PING_S,
                 max_outstanding_pings=2,
-                max_reconnect_attempts=0,
+                max_reconnect_attempts=1,  # 0 would be without end
                 reconnect_time_wait=_AGAIN_S,  # type: ignore[arg-type]  # asyncio.sleep's
                 inbox_prefix=Subjects.inbox(login.user),
                 user=login.name or None,
@@ -98,9 +101,9 @@ async def connect(
                 **_signing(login),
             )
     except (OSError, nats.errors.Error, TimeoutError, ssl.SSLError) as error:
-        with suppress(Exception):  # it never was open
-            await client.close()
-        raise _problem(url, refused[-1] if refused else error) from error
+        problem = _problem(url, refused[-1] if refused else error)
+        await disconnect(client)
+        raise problem from error
     # Not for the first time: a wrong address would be tried for ever.
     client.options.update(allow_reconnect=True, max_reconnect_attempts=-1)
     return client
@@ -108,9 +111,11 @@ async def connect(
 
 async def disconnect(client: Client) -> None:
     """Close a connection, in whatever state it is; what was published is sent before, if it can."""
-    # nats-py writes to a connection that broke while it is closed.
-    with suppress(OSError, nats.errors.Error):
-        await client.close()
+    # nats-py writes to the connection, though it may be broken, and waits for the end of a failed
+    # TLS handshake, which never comes.
+    with suppress(OSError, nats.errors.Error, TimeoutError):
+        async with asyncio.timeout(_CLOSE_S):
+            await client.close()
 
 
 def trusting(ca: Path | None) -> ssl.SSLContext | None:
@@ -173,6 +178,13 @@ def _problem(url: str, error: BaseException) -> NoConnection:
             "tls",
             f"The NATS server {place} talks only over an encrypted connection.",
             "Write its address with tls:// in place of nats://.",
+            detail,
+        )
+    if any(isinstance(e, NotEncrypted) for e in chain):
+        return NoConnection(
+            "tls",
+            f"The NATS server {place} does not encrypt. Nothing was sent.",
+            "Check the address. In a network that you trust it may be written with nats://.",
             detail,
         )
     if any(isinstance(e, ConnectionRefusedError) for e in chain):

@@ -1,0 +1,39 @@
+"""nats-py's client, held to what Chatdesk promises: a key goes to the address it was given for.
+
+By itself nats-py would also reconnect, with the key, to whatever other servers a server names, and
+send a password unencrypted to a tls:// address whose answer says that it does not encrypt.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import nats.errors
+from nats.aio.client import Client
+
+
+class NotEncrypted(nats.errors.Error):
+    """A tls:// address where nobody encrypts."""
+
+
+class GuardedClient(Client):
+    """denied: how often the server refused to let something be published or heard."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.denied = 0
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        await super()._process_info(info | {"connect_urls": None}, initial_connection)
+
+    def _connect_command(self) -> bytes:
+        server = self._current_server
+        encrypts = self._server_info.get("tls_required") is True
+        if server is not None and server.uri.scheme == "tls" and not encrypts:
+            raise NotEncrypted
+        return super()._connect_command()
+
+
+def denials(client: Client) -> int:
+    """How often the server refused something."""
+    return client.denied if isinstance(client, GuardedClient) else 0
