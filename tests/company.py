@@ -38,7 +38,7 @@ def request(
     return Request(conversation, messages, SamplingParameters(**wanted), model=model)
 
 
-@dataclass
+@dataclass(eq=False)
 class Asked:
     """One request, its run and what came of it. react is called with each event as it comes."""
 
@@ -116,8 +116,9 @@ class Company:
 
         def open_all(event: Event) -> None:
             # In the pump's thread, so that it cannot begin one before it knows of all.
-            for one in everyone:
-                self.begin(one)
+            if is_last(event):
+                for one in everyone:
+                    self.begin(one)
 
         self.engine.start(request("Open", model=DOOR), open_all)
         for asked in everyone:
