@@ -14,7 +14,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from chatdesk.errors import UsageError
 
-_PORTS = {"https": 443, "http": 80}
+_PORTS = {"https": 443, "http": 80, "tls": 4222, "nats": 4222}  # the latter two for NATS servers
+_ENCRYPTED = ("https", "tls")
 _EXAMPLE = "Write it like https://api.example.com/v1 or http://127.0.0.1:8080."
 _UNFIT = re.compile(r"[\s\\\x00-\x1f\x7f-\x9f]")
 _NETLOC = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::([0-9]{0,5}))?")
@@ -29,7 +30,8 @@ _LONGEST_HOST = 253  # characters, RFC 1035
 class Origin:
     """Scheme, host and port of a server, normalised. Made by of() or from_parts(), not directly.
 
-    str() is the origin as an address, the default port left out: "https://api.mistral.ai".
+    str() is the origin as an address, the web's own ports left out: "https://api.mistral.ai",
+    "nats://localhost:4222".
     """
 
     scheme: str
@@ -40,8 +42,8 @@ class Origin:
     def of(cls, url: str) -> Origin:
         """The origin of a base URL; its path does not matter.
 
-        Raises UsageError for what is no http or https address, and for one with a user name, a
-        password, a query or a fragment: keys do not belong there.
+        Raises UsageError for what is no http, https, nats or tls address, and for one with a user
+        name, a password, a query or a fragment: keys do not belong there.
         """
         text = url.strip()
         if not text:
@@ -89,9 +91,8 @@ class Origin:
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}" + (
-            "" if self.port == _PORTS[self.scheme] else f":{self.port}"
-        )
+        usual = self.port == _PORTS[self.scheme] and self.scheme in ("https", "http")
+        return f"{self.scheme}://{host}" + ("" if usual else f":{self.port}")
 
     @property
     def loopback(self) -> bool:
@@ -107,8 +108,10 @@ class Origin:
 
     @property
     def secure(self) -> bool:
-        """Whether nobody on the way can read what is sent: https, or never leaving the computer."""
-        return self.scheme == "https" or self.loopback
+        """Whether nobody on the way can read what is sent: encrypted, or never leaving the
+        computer.
+        """
+        return self.scheme in _ENCRYPTED or self.loopback
 
 
 def _check_rest(text: str, parts: SplitResult) -> None:

@@ -34,7 +34,7 @@ from chatdesk.chat.events import (
     is_last,
 )
 from chatdesk.chat.provider import Request
-from chatdesk.errors import ChatdeskError, ProviderError, ReplyInterrupted
+from chatdesk.errors import ChatdeskError, NotFound, ProviderError, ReplyInterrupted
 from chatdesk.providers.nats.attempt import Answer, Attempt, Timing, WorkerLost
 from chatdesk.providers.nats.fields import WireError
 from chatdesk.providers.nats.fitting import fitted
@@ -149,6 +149,7 @@ class _Reply:
         self._lost: set[str] = set()  # workers that fell silent
         self._losses = 0
         self._silence = False  # somebody was asked and did not answer
+        self._other_model: NotFound | None = None  # said by a worker that has another model
         self._left_out: tuple[str, ...] = ()
         self._notice = ""  # to be told when another worker goes on
         self._started = False
@@ -200,6 +201,8 @@ class _Reply:
             raise strange
         if Answer.BUSY in answers:
             raise AllBusy
+        if self._other_model is not None:
+            raise self._other_model
         if Answer.DENIED in answers:
             raise NotAllowed(asker.user)
         if not self._keep:
@@ -225,15 +228,17 @@ class _Reply:
             yield subjects.worker(known, user)
         end = loop.time() + (timing.others if self._losses else 0.0)
         for rounds in itertools.count(1):
-            if self._silence:
+            if self._silence or self._other_model:
                 # The server may still hold the one for present that does not answer, and give it
                 # the request again; so the others are asked by name.
                 found = await _others(asker)
                 for offer in sorted(found, key=lambda offer: (-offer.room, offer.line)):
-                    if offer.worker not in self._lost:
+                    fits = not self._other_model or offer.model == self._request.model
+                    if offer.worker not in self._lost and fits:
                         yield subjects.worker(offer.worker, user)
-            yield subjects.chat(user)
-            yield subjects.line(user)
+            if not self._other_model:
+                yield subjects.chat(user)
+                yield subjects.line(user)
             # Twice: a worker may just have changed from one to the other.
             if rounds >= 2 and loop.time() >= end:
                 return
@@ -243,7 +248,7 @@ class _Reply:
 
     async def _follow(self, attempt: Attempt) -> Event | None:
         """Tell what a worker tells, up to its last event, which is returned; None where the worker
-        was lost and another one may be asked. Raises ChatdeskError.
+        was lost, or has another model, and another one may be asked. Raises ChatdeskError.
         """
         try:
             while True:
@@ -254,11 +259,21 @@ class _Reply:
                 if is_last(event):
                     if self._losses == 0 and _was_stopped(event):
                         raise WorkerLost
+                    if self._has_other_model(event):
+                        return None
                     return event
                 self._tell_in_order(event, attempt.worker)
         except WorkerLost as lost:
             self._lose(attempt.worker, lost)
             return None
+
+    def _has_other_model(self, last: Event) -> bool:
+        """Whether a worker has not the model that is wanted, but another one may have it."""
+        if self._started or self._other_model is not None or not self._request.model:
+            return False
+        if isinstance(last, Failed) and isinstance(last.error, NotFound):
+            self._other_model = last.error
+        return self._other_model is not None
 
     def _tell_in_order(self, event: Event, worker: str) -> None:
         """Tell what may come at this point of a reply, whatever workers say."""

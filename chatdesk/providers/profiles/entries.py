@@ -38,6 +38,7 @@ def _entry(profile: Profile) -> dict[str, Any]:
         "template": profile.template,
         "use_environment_for": origin if profile.use_environment else "",
         "allow_http_for": origin if profile.allow_http else "",
+        **({"keep_requests": True} if profile.keep_requests else {}),
     }
 
 
@@ -45,6 +46,7 @@ _KNOWN = frozenset(
     (
         *("id", "name", "kind", "base_url", "needs_key", "default_model", "models", "headers"),
         *("context_size", "template", "use_environment_for", "allow_http_for"),
+        "keep_requests",
     )
 )
 
@@ -108,6 +110,7 @@ def _profile(entry: Any) -> Profile:
             template=_get(entry, "template", str, ""),
             use_environment=_get(entry, "use_environment_for", str, "") == origin,
             allow_http=_get(entry, "allow_http_for", str, "") == origin,
+            keep_requests=_get(entry, "keep_requests", bool, False),
         )
     )
 

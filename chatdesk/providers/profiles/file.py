@@ -116,6 +116,7 @@ class Profiles:
         template: str = "",
         use_environment: bool = False,
         allow_http: bool = False,
+        keep_requests: bool = False,
     ) -> Profile:
         """Add a provider; what is left out is as its kind's preset says.
 
@@ -136,6 +137,7 @@ class Profiles:
                 template,
                 use_environment,
                 allow_http,
+                keep_requests,
             )
         )
 

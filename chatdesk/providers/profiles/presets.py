@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-ApiKind = Literal["openai", "tgi"]
+ApiKind = Literal["openai", "tgi", "nats"]
 
 # How a reply that was begun is gone on with. assistant: the last message is the assistant's and is
 # taken for the beginning of the answer. prefix: the same, marked "prefix": true. vllm: the same,
@@ -140,6 +140,17 @@ _ALL = (
         "HF_TOKEN",
         "assistant",
         "A protected Inference Endpoint takes a token from huggingface.co/settings/tokens.",
+    ),
+    Preset(
+        "nats",
+        "NATS workers",
+        "nats",
+        "nats://localhost:4222",
+        False,
+        "",
+        "assistant",
+        "name:password, a token, an NKey seed or a whole .creds file, as the NATS server's owner "
+        "gave it.",
     ),
     Preset(
         "custom",

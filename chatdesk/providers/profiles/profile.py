@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from chatdesk.credentials import Origin
 from chatdesk.errors import Remedy, UsageError
+from chatdesk.providers.nats.subjects import DEFAULT_PREFIX, Subjects
 from chatdesk.providers.profiles.presets import PRESETS, Preset
 
 LONGEST_NAME = 60
@@ -47,6 +48,7 @@ class Profile:
     request. context_size: tokens, 0 where the server is asked. template: a name of TEMPLATES, or ""
     (only for the kind tgi). use_environment: the key may come from the environment variable of its
     kind. allow_http: the person accepted an unencrypted address that is not on this computer.
+    keep_requests: a request waits at the server for a worker (only for the kind nats).
     """
 
     id: str
@@ -61,6 +63,7 @@ class Profile:
     template: str = ""
     use_environment: bool = False
     allow_http: bool = False
+    keep_requests: bool = False
 
     @property
     def preset(self) -> Preset:
@@ -71,6 +74,11 @@ class Profile:
     def origin(self) -> Origin:
         """Where its requests go, and the only place where its key goes."""
         return Origin.of(self.base_url)
+
+    @property
+    def subjects(self) -> Subjects:
+        """Where a pool of NATS workers listens: the path of the address says it."""
+        return Subjects(urlsplit(self.base_url).path.strip("/") or DEFAULT_PREFIX)
 
     @property
     def on_this_computer(self) -> bool:
@@ -120,6 +128,10 @@ def checked(profile: Profile) -> Profile:
             f'There is no template "{_shown(profile.template)}".',
             f"There are: {', '.join(TEMPLATES)}.",
         )
+    if profile.keep_requests and profile.preset.api != "nats":
+        raise UsageError(
+            f"{profile.preset.name} keeps no requests.", "That is only for the kind nats."
+        )
     if profile.use_environment and not profile.preset.variable:
         raise UsageError(
             f"No environment variable holds a key by convention for {profile.preset.name}.",
@@ -130,7 +142,10 @@ def checked(profile: Profile) -> Profile:
 
 
 def plain_http(base_url: str) -> bool:
-    """Whether messages and key would go unencrypted to another computer. Raises UsageError."""
+    """Whether messages and key would go unencrypted to another computer: over http:// or nats://.
+
+    Raises UsageError.
+    """
     return not Origin.of(base_url).secure
 
 
@@ -168,6 +183,18 @@ def _base_url(profile: Profile) -> str:
     if not text:
         raise UsageError("The provider has no base URL.", "Give one, such as http://host:8000/v1.")
     origin = Origin.of(text)
+    nats = profile.preset.api == "nats"
+    encrypted = "tls" if nats else "https"
+    if origin.scheme not in ((encrypted, "nats") if nats else (encrypted, "http")):
+        raise UsageError(
+            f"An address that starts with {origin.scheme}:// is none of "
+            f"{'a NATS server' if nats else 'this kind of server'}.",
+            f"Write it like {PRESETS['nats'].base_url} or tls://nats.example.com."
+            if nats
+            else "For NATS workers add a provider of the kind nats."
+            if origin.scheme in ("nats", "tls")
+            else "",
+        )
     path = urlsplit(text).path.rstrip("/")
     if len(path) > LONGEST_PATH or not _printable(path):
         raise UsageError(
@@ -176,11 +203,27 @@ def _base_url(profile: Profile) -> str:
         )
     if plain_http(text) and not profile.allow_http:
         raise UsageError(
-            f"http:// to {origin.host} is not encrypted: others on the way could read every "
-            "message, and the key.",
-            "Use https://, or allow it on purpose (--allow-http) in a network that you trust.",
+            f"{origin.scheme}:// to {origin.host} is not encrypted: others on the way could read "
+            "every message, and the key.",
+            f"Use {encrypted}://, or allow it on purpose (--allow-http) in a network that you "
+            "trust.",
         )
+    if nats:
+        path = _checked_subject(path)
     return f"{origin}{path}"
+
+
+def _checked_subject(path: str) -> str:
+    """The path of a NATS address, which says below which subject its workers listen."""
+    try:
+        Subjects(path.strip("/") or DEFAULT_PREFIX)
+    except UsageError as error:
+        raise UsageError(
+            f'"{_shown(path)}" at the end of the address cannot be a subject.',
+            "Write it like nats://host:4222/lab, with letters, digits, - and _, and dots between "
+            "the parts.",
+        ) from error
+    return path
 
 
 def _model(model: str) -> str:

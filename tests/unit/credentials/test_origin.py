@@ -40,6 +40,8 @@ PATHS = st.sampled_from(["", "/", "/v1", "/api/v1/", "/a//b"])
         ("https://xn--mller-kva.example/", "https://xn--mller-kva.example"),
         ("http://my_server:8000", "http://my_server:8000"),
         ("https://host:", "https://host"),
+        ("nats://Host", "nats://host:4222"),
+        ("tls://host:4222/lab", "tls://host:4222"),
     ],
 )
 def test_an_origin_is_scheme_host_and_port_in_their_usual_form(url: str, text: str) -> None:
@@ -113,6 +115,9 @@ def test_a_listening_address_is_explained() -> None:
 @pytest.mark.parametrize(
     ("url", "loopback", "secure"),
     [
+        ("nats://localhost:4222", True, True),
+        ("nats://lab.example", False, False),
+        ("tls://lab.example", False, True),
         ("http://127.0.0.1:8080", True, True),
         ("http://127.255.0.9", True, True),
         ("http://[::1]", True, True),

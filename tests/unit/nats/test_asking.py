@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from asking_desk import CALM, desk, request
 from nats_server import NatsServer
-from scripted_worker import MODEL, STARTED, ScriptedWorker
+from scripted_worker import MODEL, STARTED, ScriptedWorker, Work
 
 from chatdesk.chat.events import (
     Delta,
@@ -19,7 +19,7 @@ from chatdesk.chat.events import (
 )
 from chatdesk.chat.messages import Role, Usage
 from chatdesk.chat.provider import PromptMessage, Request
-from chatdesk.errors import ContextOverflow, ProviderError, UsageError
+from chatdesk.errors import ContextOverflow, NotFound, ProviderError, UsageError
 from chatdesk.providers.nats.asking import AllBusy, NoWorker
 from chatdesk.providers.nats.connection import connect
 from chatdesk.providers.nats.fields import WireError
@@ -140,11 +140,33 @@ def test_without_a_worker_it_is_said(nats: NatsServer) -> None:
 
 def test_where_all_are_busy_it_is_said(nats: NatsServer) -> None:
     async def run() -> None:
-        async def refuse(work: object) -> None:
-            await work.refuse()  # type: ignore[attr-defined]
+        async def refuse(work: Work) -> None:
+            await work.refuse()
 
         async with ScriptedWorker(nats.url, roles=("line",), answer=refuse), desk(nats) as person:
             assert isinstance(await person.ask().error(), AllBusy)
+
+    asyncio.run(run())
+
+
+def test_who_has_the_wanted_model_is_found_among_others(nats: NatsServer) -> None:
+    async def refuse(work: Work) -> None:
+        await work.say(Failed(NotFound("The workers have no model Big.")))
+
+    async def run() -> None:
+        offer = Offer("w2", "Big", None, 1, 0)
+        async with (
+            ScriptedWorker(nats.url, "w1", answer=refuse),
+            ScriptedWorker(nats.url, "w2", offer=offer, roles=("worker", "models")) as big,
+            desk(nats) as person,
+        ):
+            heard = person.ask(request(model="Big"))
+            work = await big.work()
+            await work.say(STARTED)
+            await work.finish()
+            assert isinstance(await heard.end(), Finished)
+            error = await person.ask(request(model="Huge", conversation="c2")).error()
+            assert error.what == "The workers have no model Big."
 
     asyncio.run(run())
 

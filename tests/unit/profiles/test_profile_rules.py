@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import chatdesk
 from chatdesk.errors import UsageError
+from chatdesk.paths import DataDir
 from chatdesk.providers.profiles import PRESETS, Profile, Profiles
 from chatdesk.providers.profiles.profile import checked
 
@@ -37,7 +38,7 @@ def test_a_preset_alone_makes_a_sound_provider(profiles: Profiles, kind: str) ->
     preset = PRESETS[kind]
     assert profile.base_url == preset.base_url
     assert profile.needs_key is preset.needs_key
-    assert profile.on_this_computer is preset.base_url.startswith("http://localhost")
+    assert profile.on_this_computer is ("://localhost" in preset.base_url)
     assert not profile.use_environment and not profile.allow_http
 
 
@@ -260,3 +261,51 @@ def test_whatever_is_typed_is_taken_or_told(name: str, url: str, header: str, va
     else:
         assert checked(profile) == profile
         assert ":" not in profile.name
+
+
+# -- NATS -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "kept", "prefix"),
+    [
+        ("nats://localhost:4222", "nats://localhost:4222", "chatdesk"),
+        ("nats://localhost", "nats://localhost:4222", "chatdesk"),
+        ("NATS://LocalHost:4222/", "nats://localhost:4222", "chatdesk"),
+        ("tls://nats.example.com:7422/lab", "tls://nats.example.com:7422/lab", "lab"),
+        ("tls://nats.example.com/lab.chat/", "tls://nats.example.com:4222/lab.chat", "lab.chat"),
+    ],
+)
+def test_the_path_of_a_nats_address_is_the_subject(
+    profiles: Profiles, url: str, kept: str, prefix: str
+) -> None:
+    profile = profiles.add("Lab", "nats", base_url=url)
+    assert (profile.base_url, profile.subjects.prefix) == (kept, prefix)
+
+
+@pytest.mark.parametrize("path", ["a/b", "a.*", "a..b", ">", "%20", "ä", "x" * 41, "a.b.c.d.e.f"])
+def test_a_path_that_is_no_subject_is_refused(profiles: Profiles, path: str) -> None:
+    with pytest.raises(UsageError, match="subject"):
+        profiles.add("Lab", "nats", base_url=f"nats://localhost:4222/{path}")
+
+
+def test_each_kind_has_addresses_of_its_own(profiles: Profiles) -> None:
+    with pytest.raises(UsageError, match="none of a NATS server"):
+        profiles.add("Lab", "nats", base_url="https://nats.example.com")
+    with pytest.raises(UsageError, match="none of this kind") as caught:
+        profiles.add("Lab", "custom", base_url="nats://localhost:4222")
+    assert "kind nats" in caught.value.advice
+
+
+def test_nats_to_another_computer_is_allowed_on_purpose_only(profiles: Profiles) -> None:
+    with pytest.raises(UsageError, match=r"nats:// to lab\.example is not encrypted"):
+        profiles.add("Lab", "nats", base_url="nats://lab.example")
+    assert profiles.add("Lab", "nats", base_url="nats://lab.example", allow_http=True).allow_http
+    assert profiles.add("Safe", "nats", base_url="tls://lab.example").origin.secure
+
+
+def test_only_workers_keep_requests(profiles: Profiles, data: DataDir) -> None:
+    profile = profiles.add("Lab", "nats", keep_requests=True)
+    assert Profiles(data).find(profile.id).keep_requests
+    with pytest.raises(UsageError, match="keeps no requests"):
+        profiles.add("Other", "ollama", keep_requests=True)
