@@ -19,6 +19,7 @@ SUITES = {
     "store": ("benchmarks.store",),
     "startup": ("benchmarks.startup",),
     "providers": ("benchmarks.providers",),
+    "cluster": ("benchmarks.cluster",),
     "frozen": ("benchmarks.frozen",),
 }
 
