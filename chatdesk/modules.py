@@ -139,9 +139,16 @@ def _servers() -> str:
         client = guarded_client(profile, None, Limits())
         _ = openai(Server(profile, client)).chat.completions, hub(client, None).text_generation
         await client.aclose()
+        nats = Profile("doctor", "Doctor", "nats", "nats://127.0.0.1:9")
+        await (
+            _load("chatdesk.providers.remote.nats_api")
+            .NatsApi()
+            .open(nats, None, Limits())
+            .aclose()
+        )
 
     asyncio.run(make())
-    return "openai and huggingface_hub"
+    return "openai, huggingface_hub and nats"
 
 
 def _tls() -> str:

@@ -44,7 +44,7 @@ from chatdesk.providers.nats.wire import Offer
 
 Tell = Callable[[Event], None]
 
-KEPT = "No worker is listening. The request is kept until one comes"
+KEPT = "The request is kept until a worker comes"
 
 _MOST_REMEMBERED = 1_000  # conversations
 _OFFERS_S = 1.0

@@ -6,17 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from chatdesk.chat.events import Delta, FinishReason, Notice, Waiting
+from chatdesk.chat.events import Delta, FinishReason, Notice, PromptProgress, Started, Waiting
 from chatdesk.chat.provider import PromptMessage, Request
 from chatdesk.errors import ChatdeskError
 from chatdesk.providers.remote.limits import Limits
 
 if TYPE_CHECKING:
-    import httpx2
-
+    from chatdesk.credentials import Secret
     from chatdesk.providers.profiles import Profile
 
-Tell = Callable[[Delta | Notice | Waiting], None]
+Tell = Callable[[Delta | Notice | Waiting | Started | PromptProgress], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +52,24 @@ class Check:
         return f"{self.told} {remedy.terminal}".strip() if remedy is not None else self.told
 
 
+class Connection(Protocol):
+    """What a kind of API talks through. It has the key, for the profile's origin and no other."""
+
+    async def aclose(self) -> None:
+        """Close it, used or not."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A provider's server as the loop's tasks reach it.
 
-    client: guarded (transport.py): it puts in the key, and refuses whatever is not the profile's
-    origin. Time-outs and bounds are its own, so nothing needs to set them again. keyed: whether
-    there is a key.
+    connection: what its API made (Api.open). Time-outs and bounds are its own, so nothing needs to
+    set them again. keyed: whether there is a key.
     """
 
     profile: Profile
-    client: httpx2.AsyncClient
+    connection: Connection
     limits: Limits = field(default_factory=Limits)
     keyed: bool = True
 
@@ -88,10 +94,6 @@ class Call:
     def profile(self) -> Profile:
         return self.server.profile
 
-    @property
-    def client(self) -> httpx2.AsyncClient:
-        return self.server.client
-
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -110,6 +112,20 @@ class Api(Protocol):
     is set is tried again by the caller as long as no Delta was told, so nothing here waits or
     repeats by itself.
     """
+
+    @property
+    def plans(self) -> bool:
+        """Whether the other side chooses the model where none is named, leaves out what does not
+        fit and tells of both with a Started of its own; it is then also known here whether that
+        side still lives, however long it says nothing.
+        """
+        ...
+
+    def open(self, profile: Profile, key: Secret | None, limits: Limits) -> Connection:
+        """A connection to the profile's origin, with its key; it may be made later, when it is
+        needed. Raises ChatdeskError for an address that must not be used.
+        """
+        ...
 
     async def reply(self, call: Call, tell: Tell) -> Ending:
         """Ask once for a reply and tell its pieces as they come.

@@ -22,14 +22,17 @@ class Backoff:
     """Exponential waits with full jitter: a random time up to a bound that doubles.
 
     first_s, most_s: the bound of the first wait and of any wait, in seconds. attempts: how often a
-    server is asked at most; few: the same where it may never work. longest_s: a server that wants
-    to be left alone for longer is not waited for.
+    server is asked at most; few: the same where it may never work; many: the same where nobody is
+    there yet, with waits of at most brief_s. longest_s: a server that wants to be left alone for
+    longer is not waited for.
     """
 
     first_s: float = 2.0
     most_s: float = 60.0
     attempts: int = 6
     few: int = 3
+    many: int = 60
+    brief_s: float = 10.0
     longest_s: float = 300.0
 
     def seconds(self, attempt: int, problem: ServerProblem, chance: float) -> float | None:
@@ -37,11 +40,14 @@ class Backoff:
 
         chance: a random number from 0 to 1. Never less than what the server asks for.
         """
-        allowed = {"soon": self.attempts, "few": self.few, None: 1}[problem.again]
+        allowed = {"soon": self.attempts, "few": self.few, "long": self.many, None: 1}[
+            problem.again
+        ]
         if attempt >= allowed or (problem.after or 0.0) > self.longest_s:
             return None
         # The power is bounded: nobody asks that often, and a float would overflow.
-        bound = min(self.most_s, self.first_s * 2.0 ** min(attempt - 1, 30))
+        most = self.brief_s if problem.again == "long" else self.most_s
+        bound = min(most, self.first_s * 2.0 ** min(attempt - 1, 30))
         return max(problem.after or 0.0, bound * chance)
 
 

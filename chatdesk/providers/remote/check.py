@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from chatdesk.chat.events import Delta, Notice, Waiting
+from chatdesk.chat.events import Delta, Event
 from chatdesk.chat.messages import Role, SamplingParameters
 from chatdesk.chat.provider import PromptMessage, Request
 from chatdesk.errors import ChatdeskError
@@ -20,7 +20,7 @@ from chatdesk.providers.remote.problems import (
 
 # Whose lists of models nobody gets without the right key. Others give it to everybody, so that it
 # proves nothing about the key.
-_LIST_NEEDS_KEY = frozenset(["openai", "mistral", "groq", "together", "deepseek"])
+_LIST_NEEDS_KEY = frozenset(["openai", "mistral", "groq", "together", "deepseek", "nats"])
 # One word is enough; a few servers refuse to be asked for less than this.
 _FEW_TOKENS = 16
 
@@ -109,7 +109,7 @@ async def _ask(api: Api, server: Server, model: str) -> None:
         ),
     )
 
-    def tell(event: Delta | Notice | Waiting) -> None:
+    def tell(event: Event) -> None:
         if isinstance(event, Delta):
             raise _Answered
 

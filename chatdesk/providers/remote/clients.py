@@ -1,13 +1,13 @@
-"""The connections that are open: a guarded client per provider, closed when nobody uses it."""
+"""The connections that are open: one per provider and key, closed when nobody uses it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from chatdesk.providers.remote.api import Server
+from chatdesk.providers.remote.api import Connection, Server
 from chatdesk.providers.remote.limits import Limits
 
 if TYPE_CHECKING:
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from chatdesk.providers.profiles import Profile
 
 
+Opening = Callable[["Profile", "Secret | None"], Connection]
+
+
 class _Open:
-    """One client, and by how many it is used."""
+    """One connection, and by how many it is used."""
 
     def __init__(self, server: Server, key: Secret | None) -> None:
         self.server = server
@@ -35,10 +38,11 @@ class _Open:
 
 
 class Clients:
-    """Belongs to the loop's thread."""
+    """Belongs to the loop's thread. opening: makes a connection (Api.open)."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, opening: Opening) -> None:
         self._limits = limits
+        self._opening = opening
         self._open: list[_Open] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -53,8 +57,8 @@ class Clients:
             entry.closing.cancel()
             entry.closing = None
         try:
-            # The profile as it is now: its name may be another than when the client was made.
-            yield Server(profile, entry.server.client, self._limits, keyed=key is not None)
+            # The profile as it is now: its name may be another than when the connection was made.
+            yield Server(profile, entry.server.connection, self._limits, keyed=key is not None)
         finally:
             entry.users -= 1
             if not entry.users:
@@ -67,17 +71,13 @@ class Clients:
         for entry in entries:
             if entry.closing is not None:
                 entry.closing.cancel()
-            await entry.server.client.aclose()
+            await entry.server.connection.aclose()
 
     def _find(self, profile: Profile, key: Secret | None) -> _Open:
         for entry in self._open:
             if entry.fits(profile, key):
                 return entry
-        from chatdesk.providers.remote.transport import guarded_client
-
-        entry = _Open(
-            Server(profile, guarded_client(profile, key, self._limits), self._limits), key
-        )
+        entry = _Open(Server(profile, self._opening(profile, key), self._limits), key)
         self._open.append(entry)
         return entry
 
@@ -85,6 +85,6 @@ class Clients:
         if entry.users or entry not in self._open:
             return
         self._open.remove(entry)
-        task = asyncio.get_running_loop().create_task(entry.server.client.aclose())
+        task = asyncio.get_running_loop().create_task(entry.server.connection.aclose())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 
-NAMES = ("openai", "httpx2", "httpcore2", "huggingface_hub")
+NAMES = ("openai", "httpx2", "httpcore2", "huggingface_hub", "nats")
 
 
 def keep_quiet() -> None:

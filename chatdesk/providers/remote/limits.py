@@ -21,6 +21,8 @@ class Limits:
     # Without a single piece of the reply, comments or not: a big model on a slow computer may
     # read a long prompt for minutes before its first word.
     silent_s: float = 600.0
+    # Without any sign of a worker over NATS, which gives one every second.
+    worker_s: float = 3.5
     # The list of models, whole.
     list_s: float = 30.0
     # The list of models when only the context size is wanted and a reply waits for it.

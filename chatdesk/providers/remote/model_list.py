@@ -62,7 +62,7 @@ def _model(entry: Any) -> RemoteModel | None:
     name = entry.get("id")
     if not isinstance(name, str):
         name = entry.get("model") or entry.get("name")  # Ollama's own list
-    if not isinstance(name, str) or not _fit(name):
+    if not isinstance(name, str) or not fit_name(name):
         return None
     return RemoteModel(name, _display_name(entry) or name, _context(entry))
 
@@ -104,7 +104,7 @@ def _context(entry: dict[str, Any]) -> int | None:
     return None
 
 
-def _fit(name: str) -> bool:
+def fit_name(name: str) -> bool:
     """Whether an id can be typed, shown and sent as it is."""
     return 0 < len(name) <= LONGEST_NAME and name == name.strip() and all(map(_visible, name))
 

@@ -31,10 +31,12 @@ from chatdesk.providers.remote.openai_client import GuardedOpenAI
 from chatdesk.providers.remote.parameters import Manners, Ways, learn, wire_parameters
 from chatdesk.providers.remote.problems import NoModelList, ServerProblem
 from chatdesk.providers.remote.reply_reader import ReplyReader
-from chatdesk.providers.remote.transport import BODY, BoundedStream
+from chatdesk.providers.remote.transport import BODY, BoundedStream, guarded_client
 
 if TYPE_CHECKING:
+    from chatdesk.credentials import Secret
     from chatdesk.providers.profiles import Profile
+    from chatdesk.providers.remote.limits import Limits
 
 _GO_ON = (
     "Your last message broke off. Go on with it exactly where it broke off. Do not repeat anything "
@@ -48,8 +50,14 @@ _NOTHING = object()
 class OpenAiApi:
     """The OpenAI-compatible kind of API. Belongs to the loop's thread."""
 
+    plans = False
+
     def __init__(self) -> None:
         self._manners = Manners()
+
+    def open(self, profile: Profile, key: Secret | None, limits: Limits) -> httpx2.AsyncClient:
+        """A guarded client. Raises ServerProblem."""
+        return guarded_client(profile, key, limits)
 
     async def reply(self, call: Call, tell: Tell) -> Ending:
         """Ask once for a reply. Parameters that the server refuses are left out, with a notice."""

@@ -16,6 +16,7 @@ from openai._streaming import ServerSentEvent
 
 from chatdesk.providers.remote import library_logs
 from chatdesk.providers.remote.server_sent import EventDecoder
+from chatdesk.providers.remote.transport import client_of
 
 if TYPE_CHECKING:
     from chatdesk.providers.remote.api import Server
@@ -59,7 +60,7 @@ class GuardedOpenAI(openai.AsyncOpenAI):
         super().__init__(
             api_key=_PLACEHOLDER,
             base_url=server.profile.base_url,
-            http_client=server.client,
+            http_client=client_of(server),
             max_retries=0,
         )
         # It finds out the platform in a thread, for a header that is not sent.

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from chatdesk.providers.profiles import Profile
 
 # "soon": the server is busy or the connection broke. "few": it may never work (refused, no such
-# name), but a network that just woke up deserves another attempt. None: the same answer would come.
-Again = Literal["soon", "few"] | None
+# name), but a network that just woke up deserves another attempt. "long": nobody is there who could
+# answer, which may take minutes, and asking costs nothing. None: the same answer would come.
+Again = Literal["soon", "few", "long"] | None
 
 _LONGEST_WORDS = 500  # characters of a server's own message
 _NEAR = 3  # names to suggest

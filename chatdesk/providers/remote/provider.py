@@ -64,7 +64,9 @@ class RemoteProvider:
         self._catalog = Catalog()
         self._planner = Planner()
         self._key_turns = KeyTurns()
-        self._clients = Clients(self._limits)
+        self._clients = Clients(
+            self._limits, lambda profile, key: self._api(profile).open(profile, key, self._limits)
+        )
         self._loop.at_end(self._clients.close)
 
     def start(self, request: Request, deliver: Deliver) -> RemoteRun:
@@ -133,25 +135,39 @@ class RemoteProvider:
         async with self._server(profile, None, run.tell) as server:
             run.tell(Waiting("connecting", f"Waiting for {profile.name} to answer"))
 
-            # A server may refuse for now before it can be asked for the reply.
-            async def look() -> tuple[str, int | None]:
-                state.check()
-                return await self._model(server, remote.model)
-
-            model, window = await self._patience.ask(look, waiting, again=lambda: True)
-            plan = self._planner.plan(run.request, f"{profile.id}:{model}", window)
-            run.started = Started(
-                model, window, plan.tokens, plan.left_out, estimated=True, provider=profile.name
-            )
-            call = Call(server, model, run.request, plan.messages, window, plan.tokens)
             api = self._api(profile)
+            request = run.request
+            model = remote.model or profile.default_model
+            call = Call(server, model, request, request.messages)
+            if not api.plans:
+                call = await self._planned(run, call, state, waiting)
 
             async def attempt() -> Ending:
                 state.check()
+                if api.plans:
+                    return await api.reply(call, run.piece)
                 async with speaking(lambda: run.pieces, self._limits.silent_s, profile.name):
                     return await api.reply(call, run.piece)
 
-            return await self._patience.ask(attempt, waiting, again=lambda: not run.spoke)
+            return await self._patience.ask(attempt, waiting, again=lambda: not run.begun)
+
+    async def _planned(
+        self, run: RemoteRun, call: Call, state: Standing, waiting: Callable[[Waiting], None]
+    ) -> Call:
+        """The call with a model and what fits into its window; what is told of it goes to run."""
+        profile = call.profile
+
+        # A server may refuse for now before it can be asked for the reply.
+        async def look() -> tuple[str, int | None]:
+            state.check()
+            return await self._model(call.server, call.model)
+
+        model, window = await self._patience.ask(look, waiting, again=lambda: True)
+        plan = self._planner.plan(run.request, f"{profile.id}:{model}", window)
+        run.started = Started(
+            model, window, plan.tokens, plan.left_out, estimated=True, provider=profile.name
+        )
+        return Call(call.server, model, run.request, plan.messages, window, plan.tokens)
 
     async def _models(self, profile: Profile, key: Secret | None) -> tuple[RemoteModel, ...]:
         if key is None:
@@ -196,6 +212,10 @@ class RemoteProvider:
                 from chatdesk.providers.remote.tgi import TgiApi
 
                 self._apis[kind] = TgiApi()
+            elif kind == "nats":
+                from chatdesk.providers.remote.nats_api import NatsApi
+
+                self._apis[kind] = NatsApi()
             else:
                 from chatdesk.providers.remote.openai_api import OpenAiApi
 

@@ -10,7 +10,17 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from chatdesk.chat.estimate import estimate_tokens
-from chatdesk.chat.events import Delta, Event, Failed, Finished, Notice, Started, Waiting, is_last
+from chatdesk.chat.events import (
+    Delta,
+    Event,
+    Failed,
+    Finished,
+    Notice,
+    PromptProgress,
+    Started,
+    Waiting,
+    is_last,
+)
 from chatdesk.chat.messages import Usage
 from chatdesk.chat.provider import Deliver, Request
 from chatdesk.errors import ChatdeskError, ProviderError
@@ -27,7 +37,7 @@ class RemoteRun:
     """One reply. id and cancel() are for any thread, all else belongs to the loop's thread.
 
     Started is told with the first piece of the reply, because until then the server may be tried
-    again; so it always follows the last Waiting.
+    again; or when the server itself tells it. So it always follows the last Waiting.
     """
 
     def __init__(
@@ -60,6 +70,11 @@ class RemoteRun:
         return (self.started.provider or "") if self.started is not None else ""
 
     @property
+    def begun(self) -> bool:
+        """Whether Started was delivered, after which nobody may be asked again from the start."""
+        return self._told_start or self.spoke
+
+    @property
     def spoke(self) -> bool:
         """Whether a piece of the reply was delivered."""
         return bool(self._pieces)
@@ -90,13 +105,18 @@ class RemoteRun:
                 self._first_at = self._clock()
                 self._tell_start()
             self._pieces.append(event.text)
+        elif type(event) is Started:
+            if not self._told_start:
+                self.started = event
+                self._tell_start()
+            return
         elif is_last(event):
             self.ended = True
         elif self._told_start and isinstance(event, Waiting):
             return
         self._deliver(event)
 
-    def piece(self, event: Delta | Notice | Waiting) -> None:
+    def piece(self, event: Delta | Notice | Waiting | Started | PromptProgress) -> None:
         """tell() for who asks a server: its pieces, and what may come between them.
 
         Raises DeliveryFailed for a bug in who gets the events, which is no problem of the server's.

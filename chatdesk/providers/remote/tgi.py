@@ -38,9 +38,15 @@ from chatdesk.providers.remote.tgi_parameters import (
     context_size,
     generation_parameters,
 )
+from chatdesk.providers.remote.transport import client_of, guarded_client
 
 if TYPE_CHECKING:
+    import httpx2
     from huggingface_hub import TextGenerationStreamOutput
+
+    from chatdesk.credentials import Secret
+    from chatdesk.providers.profiles import Profile
+    from chatdesk.providers.remote.limits import Limits
 
 # A refusal corrects one number: the length of the reply and the number of stop sequences.
 _CORRECTIONS = 3
@@ -50,6 +56,12 @@ _LONGEST_NAME = 300  # characters; the longest names of public models have about
 
 class TgiApi:
     """The native API. Belongs to the loop's thread."""
+
+    plans = False
+
+    def open(self, profile: Profile, key: Secret | None, limits: Limits) -> httpx2.AsyncClient:
+        """A guarded client. Raises ServerProblem."""
+        return guarded_client(profile, key, limits)
 
     async def reply(self, call: Call, tell: Tell) -> Ending:
         """Ask for a reply; a refusal that names what would be taken is followed at once."""
@@ -76,7 +88,7 @@ class TgiApi:
         """The one model that the server has, with its window."""
         profile = server.profile
         try:
-            response = await server.client.get(
+            response = await client_of(server).get(
                 f"{profile.base_url}/info", headers={"accept": "application/json"}
             )
         except Exception as error:
@@ -139,7 +151,7 @@ class _Reply:
             raise problem from error
 
     async def _ask(self, address: str, prompt: str, asked: dict[str, Any]) -> Ending:
-        client = GuardedInferenceClient(self._call.client, self._answers)
+        client = GuardedInferenceClient(client_of(self._call.server), self._answers)
         url = f"{self._call.profile.base_url}/{address}"
         stream = address == "generate_stream"
         async with client:

@@ -31,6 +31,7 @@ from chatdesk.providers.remote.problems import (
 
 if TYPE_CHECKING:
     from chatdesk.providers.profiles import Profile
+    from chatdesk.providers.remote.api import Server
 
 USER_AGENT = f"Chatdesk/{__version__}"
 
@@ -53,6 +54,13 @@ def guarded_client(profile: Profile, key: Secret | None, limits: Limits) -> http
     )
 
 
+def client_of(server: Server) -> httpx2.AsyncClient:
+    """The guarded client of a server that is talked to over HTTP."""
+    if not isinstance(server.connection, httpx2.AsyncClient):
+        raise TypeError("this server is not talked to over HTTP")
+    return server.connection
+
+
 class GuardedTransport(httpx2.AsyncBaseTransport):
     """Sends requests to one origin only, with its key. Belongs to the loop's thread."""
 
@@ -73,7 +81,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             if name.lower() not in _KEPT | taken
         }
         # Over http nobody shows a certificate, and the system's are slow to read.
-        context = _tls_context() if self._origin.scheme == "https" else _trusting_nobody()
+        context = tls_context() if self._origin.scheme == "https" else _trusting_nobody()
         proxy = proxy_for(self._origin)
         self._inner = httpx2.AsyncHTTPTransport(
             verify=context,
@@ -278,8 +286,8 @@ def _origin_of(url: httpx2.URL) -> Origin:
     return Origin.from_parts(url.scheme, url.raw_host.decode("ascii"), url.port)
 
 
-def _tls_context() -> ssl.SSLContext:
-    """Trusts whom the system trusts, and the authorities in SSL_CERT_FILE and SSL_CERT_DIR."""
+def tls_context() -> ssl.SSLContext:
+    """For a client. Trusts whom the system trusts, and who is in SSL_CERT_FILE and SSL_CERT_DIR."""
     import truststore
 
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -301,4 +309,4 @@ def _trusting_nobody() -> ssl.SSLContext:
 
 
 def _proxy_tls(proxy: str) -> ssl.SSLContext | None:
-    return _tls_context() if proxy.lower().startswith("https:") else None
+    return tls_context() if proxy.lower().startswith("https:") else None
