@@ -126,7 +126,6 @@ class Kept:
         user = message.subject.rpartition(".")[2]
         try:
             checked_user(user)
-            self._desk.gate.check_size(len(message.data))
             request, inbox = decode_kept(message.data)
         except ChatdeskError as error:
             log.info("a kept request could not be taken: %s", type(error).__name__)
@@ -144,6 +143,7 @@ class Kept:
             await message.nak()
             return
         try:
+            self._desk.gate.check_size(len(message.data))
             self._desk.admit(asked)
         except ChatdeskError as error:
             told = Told(request.run_id, self._desk.me, 0, Failed(error))
