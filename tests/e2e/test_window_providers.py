@@ -73,7 +73,7 @@ def test_a_server_is_set_up_chosen_asked_and_remembered(
     hands.send(desk, QUESTION)
     answer = hands.reply(desk, "complete", count=3)
     assert answer.who == f"{MODEL} · House"
-    assert answer.about.startswith("This reply came from House, outside Chatdesk")
+    assert answer.about.startswith("This reply came from House, another program on this")
     (status,) = desk.find(id="offlineStatus")
     assert status["name"] == f"What you write {goes}."
     assert [m["provider"] for m in desk.messages()[1::2]] == [None, None, "House"]
@@ -114,7 +114,7 @@ def test_a_reply_is_stopped_at_its_server_and_a_killed_one_comes_back_with_its_m
     desk.start()
     killed = hands.reply(desk, "interrupted", count=2)
     assert killed.who == stopped.who
-    assert killed.about.startswith("This reply came from House, outside Chatdesk")
+    assert killed.about.startswith("This reply came from House, another program on this")
     assert str(desk.messages()[-1]["content"]).startswith(saved)
     desk.key("ctrl+l")
     desk.press(name="Continue")
@@ -132,7 +132,8 @@ def test_a_wrong_key_and_a_wrong_model_are_told_and_put_right(
     desk.start()
     hands.send(desk, QUESTION)
     failed = hands.reply(desk, "failed")
-    assert failed.text.startswith("House does not accept the key. Replace it in Settings")
+    assert failed.text.startswith("House does not accept the key. ")
+    assert "chatdesk" not in failed.text and desk.find(name="Enter a key")
     assert desk.messages()[0]["content"] == QUESTION
 
     desk.press(name="Add or replace the key")
