@@ -1,7 +1,8 @@
 """`chatdesk keys`: the keys of remote providers, in the system's keyring; never printed.
 
-A key is typed at a hidden prompt, or comes as the first line of standard input. It is no argument:
-those are seen by every process of the computer and stay in the shell's history.
+A key is typed at a hidden prompt, or comes as the first line of standard input; a credentials file
+of a NATS server may be given whole in both ways. A key is no argument: those are seen by every
+process of the computer and stay in the shell's history.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from chatdesk.providers.profiles import Profile
 
 _LONGEST_LINE = 65536  # bytes; a Secret says what is too long
+# A credentials file, as nsc writes it.
+_BEGIN, _END, _MOST_LINES = "-----BEGIN", "END USER NKEY SEED", 40
 _PLACES = {
     "keyring": "in the keyring",
     "environment": "from the environment",
@@ -74,7 +77,7 @@ def set_(context: Context, /, provider: str, more: tuple[str, ...]) -> None:
 
     It is asked for without being shown; where standard input is no terminal, it is its first line.
     """
-    from chatdesk.credentials import Secret
+    from chatdesk.providers.profiles import key_of
 
     if more:  # not repeated, as click would do
         raise click.UsageError(
@@ -87,7 +90,8 @@ def set_(context: Context, /, provider: str, more: tuple[str, ...]) -> None:
     state = context.keys.check()
     if state.error is not None:  # before the key is asked for in vain
         raise state.error
-    context.accounts.set_key(profile, Secret(_typed(f"Key of {profile.name} for {origin}: ")))
+    typed = _typed(f"Key of {profile.name} for {origin}: ", whole=profile.preset.api == "nats")
+    context.accounts.set_key(profile, key_of(profile, typed))
     print_hint(f"The key of {profile.name} is in the keyring. It is sent to {origin} only.")
 
 
@@ -107,8 +111,11 @@ def delete(context: Context, /, provider: str) -> None:
         print_hint(f"{profile.preset.variable} in the environment is still used for it.")
 
 
-def _typed(prompt: str) -> str:
-    """A line that nobody sees. Raises UsageError where there is none."""
+def _typed(prompt: str, *, whole: bool) -> str:
+    """A line that nobody sees; whole: or a credentials file, line by line.
+
+    Raises UsageError where there is none.
+    """
     if _at_terminal():
         import getpass
         import warnings
@@ -117,7 +124,15 @@ def _typed(prompt: str) -> str:
             # A terminal that cannot hide what is typed: it is not typed then.
             warnings.simplefilter("error", getpass.GetPassWarning)
             try:
-                return getpass.getpass(prompt)
+                line = getpass.getpass(prompt)
+                if not (whole and line.startswith(_BEGIN)):
+                    return line
+                # A file was pasted; what is left of it must not go to the shell.
+                lines = [line]
+                while _END not in line and len(lines) < _MOST_LINES:
+                    line = getpass.getpass("")
+                    lines.append(line)
+                return "\n".join(lines)
             except (EOFError, getpass.GetPassWarning):
                 pass
         raise UsageError(
@@ -126,6 +141,8 @@ def _typed(prompt: str) -> str:
         )
     # A byte order mark is what some shells on Windows begin with.
     line = sys.stdin.buffer.readline(_LONGEST_LINE).decode("utf-8-sig", "replace")
+    if whole and line.startswith(_BEGIN):
+        line += sys.stdin.buffer.read(_LONGEST_LINE).decode("utf-8", "replace")
     if not line.strip():
         raise UsageError("There is no key.", "Give it on standard input or in a terminal.")
     return line

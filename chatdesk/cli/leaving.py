@@ -28,6 +28,8 @@ def what_is_sent(chat: TerminalChat, remote: RemoteName) -> str:
     where = (
         f", another program on this computer ({profile.place})"
         if profile.on_this_computer
+        else f" ({profile.place}), whose workers may be other computers"
+        if profile.origin.loopback
         else f" ({profile.place}), which is not on this computer"
     )
     return chat.session.outgoing(chat.conversation_id).told(f"{profile.name}{where}")

@@ -43,7 +43,8 @@ def _options(command: F) -> F:
         click.option(
             "--allow-http/--forbid-http",
             default=None,
-            help="Accept http:// to another computer: others could read messages and key.",
+            help="Accept http:// or nats:// to another computer: others could read messages and "
+            "key.",
         ),
         click.option(
             "--use-environment/--no-environment",
@@ -51,6 +52,11 @@ def _options(command: F) -> F:
             help="Take the key from the kind's environment variable where the keyring has none.",
         ),
         click.option("--template", metavar="T", help="The prompt template (only for tgi)."),
+        click.option(
+            "--keep-requests/--no-keep-requests",
+            default=None,
+            help="While no worker is there, let the server keep requests (only for nats).",
+        ),
         click.option(
             "--context-size",
             type=click.IntRange(min=0),
@@ -107,7 +113,8 @@ def add(context: Context, /, name: str, kind: str | None, **options: Any) -> Non
     """Add a provider: chatdesk providers add mistral
 
     KIND is one of openai, mistral, groq, openrouter, together, deepseek, ollama, lmstudio,
-    llama-server, vllm, tgi, tgi-openai, or custom for everything else that is OpenAI-compatible.
+    llama-server, vllm, tgi, tgi-openai, nats for workers of your own, or custom for everything else
+    that is OpenAI-compatible.
     """
     given = _given(options)
     profile = context.profiles.add(name, kind or _kind_of(name, given), **given)
@@ -118,6 +125,8 @@ def add(context: Context, /, name: str, kind: str | None, **options: Any) -> Non
     preset = profile.preset
     if profile.needs_key and not profile.use_environment:
         print_hint(f'Give its key with: chatdesk keys set "{profile.name}". {preset.key_page}')
+    elif preset.api == "nats":
+        print_hint(f'If its server asks for a key: chatdesk keys set "{profile.name}".')
     print_hint(f'Try it: chatdesk providers test "{profile.name}"')
 
 
@@ -263,8 +272,8 @@ def _kind_of(name: str, given: dict[str, Any]) -> str:
 def _warn(profile: Profile) -> None:
     if profile.allow_http and not profile.origin.secure:
         print_hint(
-            f"Careful: http:// to {profile.place} is not encrypted. Others on the way can read "
-            "every message, and the key."
+            f"Careful: {profile.origin.scheme}:// to {profile.place} is not encrypted. Others on "
+            "the way can read every message, and the key."
         )
 
 
@@ -320,4 +329,5 @@ def _shape(profile: Profile) -> dict[str, Any]:
         "environment_variable": profile.preset.variable,
         "use_environment": profile.use_environment,
         "allow_http": profile.allow_http,
+        "keep_requests": profile.keep_requests,
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from chatdesk.providers.profiles.accounts import Accounts, KeyPlace
 from chatdesk.providers.profiles.file import Profiles
+from chatdesk.providers.profiles.key_text import key_of
 from chatdesk.providers.profiles.names import ADD_PROVIDER, RemoteName, provider_of, split, typed
 from chatdesk.providers.profiles.presets import PRESETS, Continuing, Preset
 from chatdesk.providers.profiles.profile import TEMPLATES, Profile
@@ -23,6 +24,7 @@ __all__ = [
     "Profile",
     "Profiles",
     "RemoteName",
+    "key_of",
     "provider_of",
     "split",
     "typed",

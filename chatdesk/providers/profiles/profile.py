@@ -82,8 +82,10 @@ class Profile:
 
     @property
     def on_this_computer(self) -> bool:
-        """Whether the server is another program on this computer."""
-        return self.origin.loopback
+        """Whether who answers is another program on this computer. Of the workers of a NATS server
+        nobody knows where they are.
+        """
+        return self.origin.loopback and self.preset.api != "nats"
 
     @property
     def place(self) -> str:
@@ -95,6 +97,9 @@ class Profile:
         """What happens to a message: "leaves this computer and goes to api.mistral.ai"."""
         if self.on_this_computer:
             return f"goes to {self.name}, another program on this computer ({self.place})"
+        if self.preset.api == "nats":
+            leaves = "may leave" if self.origin.loopback else "leaves"
+            return f"{leaves} this computer: it goes to {self.place} and on to the workers there"
         return f"leaves this computer and goes to {self.place}"
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import nkeys
 import pytest
 from dict_vault import DictVault
 
@@ -211,3 +213,58 @@ def test_at_a_terminal_that_cannot_hide_it_no_key_is_typed(
     monkeypatch.setattr("chatdesk.cli.keys._at_terminal", lambda: True)
     result = cli("keys", "set", "mistral")
     assert result.code == 1 and "cannot hide" in result.err
+
+
+# -- credentials files of NATS servers -------------------------------------------------------------
+
+CLAIMS = base64.urlsafe_b64encode(b'{"name":"anna"}').decode().rstrip("=")
+JWT = f"eyJ0eXAiOiJKV1QifQ.{CLAIMS}.c2lnbmF0dXJl-_"
+SEED = bytes(nkeys.encode_seed(b"\x07" * 32, nkeys.PREFIX_BYTE_USER)).decode()
+CREDENTIALS = f"""-----BEGIN NATS USER JWT-----
+{JWT}
+------END NATS USER JWT------
+
+************************* IMPORTANT *************************
+NKEY Seed printed below can be used to sign and prove identity.
+
+-----BEGIN USER NKEY SEED-----
+{SEED}
+------END USER NKEY SEED------
+
+*************************************************************
+"""
+
+
+@pytest.fixture
+def lab(profiles: Profiles) -> None:
+    profiles.add("Lab", "nats")
+
+
+@pytest.mark.usefixtures("lab")
+def test_a_credentials_file_is_given_whole(cli: CommandLine, vault: DictVault) -> None:
+    result = cli("keys", "set", "Lab", stdin=CREDENTIALS.replace("\n", "\r\n"))
+    assert result.code == 0
+    assert texts(vault) == [f"{JWT} {SEED}"]
+    assert SEED not in result.err and JWT not in result.err
+
+
+@pytest.mark.usefixtures("lab")
+def test_a_credentials_file_that_is_pasted_goes_to_no_shell(
+    cli: CommandLine, vault: DictVault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pasted = iter(CREDENTIALS.splitlines())
+    monkeypatch.setattr("chatdesk.cli.keys._at_terminal", lambda: True)
+    monkeypatch.setattr("getpass.getpass", lambda prompt: next(pasted))
+    assert cli("keys", "set", "Lab").code == 0
+    assert texts(vault) == [f"{JWT} {SEED}"]
+    assert list(pasted) == CREDENTIALS.splitlines()[-2:]
+
+
+@pytest.mark.usefixtures("lab")
+@pytest.mark.parametrize("key", ["anna:", "not a name:secret", "-----BEGIN x\nsecret"])
+def test_a_nats_key_that_cannot_be_one_is_refused_without_repeating_it(
+    cli: CommandLine, vault: DictVault, key: str
+) -> None:
+    result = cli("keys", "set", "Lab", stdin=key)
+    assert result.code == 1 and "secret" not in result.err
+    assert texts(vault) == []

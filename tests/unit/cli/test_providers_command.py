@@ -241,3 +241,28 @@ def test_the_key_goes_to_the_server_and_nowhere_else(
     assert KEY not in json.dumps([(result.out, result.err) for result in results])
     for path in data_path.rglob("*"):
         assert path.is_dir() or KEY.encode() not in path.read_bytes()
+
+
+# -- workers over NATS ---------------------------------------------------------------------------
+
+
+def test_a_pool_of_workers_is_a_provider(cli: CommandLine) -> None:
+    result = cli(
+        *("providers", "add", "Lab", "--kind", "nats", "--keep-requests"),
+        *("--base-url", "tls://nats.example.com/lab"),
+    )
+    assert result.code == 0
+    assert "goes to nats.example.com:4222 and on to the workers there" in result.err
+    assert 'If its server asks for a key: chatdesk keys set "Lab"' in result.err
+    shape = only(cli)
+    assert (shape["base_url"], shape["kind"]) == ("tls://nats.example.com:4222/lab", "nats")
+    assert shape["keep_requests"] and not shape["on_this_computer"]
+    cli("providers", "change", "Lab", "--no-keep-requests")
+    assert not only(cli)["keep_requests"]
+
+
+def test_workers_over_an_unencrypted_way_are_warned_of(cli: CommandLine, one_line: OneLine) -> None:
+    arguments = ("providers", "add", "Lab", "--kind", "nats", "--base-url", "nats://lab.example")
+    assert "--allow-http" in one_line(cli(*arguments).err)
+    result = cli(*arguments, "--allow-http")
+    assert "Careful: nats:// to lab.example:4222 is not encrypted." in result.err

@@ -38,7 +38,7 @@ def test_a_preset_alone_makes_a_sound_provider(profiles: Profiles, kind: str) ->
     preset = PRESETS[kind]
     assert profile.base_url == preset.base_url
     assert profile.needs_key is preset.needs_key
-    assert profile.on_this_computer is ("://localhost" in preset.base_url)
+    assert profile.on_this_computer is preset.base_url.startswith("http://localhost")
     assert not profile.use_environment and not profile.allow_http
 
 
@@ -302,6 +302,16 @@ def test_nats_to_another_computer_is_allowed_on_purpose_only(profiles: Profiles)
         profiles.add("Lab", "nats", base_url="nats://lab.example")
     assert profiles.add("Lab", "nats", base_url="nats://lab.example", allow_http=True).allow_http
     assert profiles.add("Safe", "nats", base_url="tls://lab.example").origin.secure
+
+
+def test_of_workers_nobody_claims_that_they_are_on_this_computer(profiles: Profiles) -> None:
+    here = profiles.add("Lab", "nats")
+    assert not here.on_this_computer
+    assert here.remote_words == (
+        "may leave this computer: it goes to localhost:4222 and on to the workers there"
+    )
+    there = profiles.add("Other", "nats", base_url="tls://lab.example")
+    assert there.remote_words.startswith("leaves this computer: it goes to lab.example:4222")
 
 
 def test_only_workers_keep_requests(profiles: Profiles, data: DataDir) -> None:
