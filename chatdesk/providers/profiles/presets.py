@@ -149,8 +149,8 @@ _ALL = (
         False,
         "",
         "assistant",
-        "name:password, a token, an NKey seed or a whole .creds file, as the NATS server's owner "
-        "gave it.",
+        "What the NATS server's owner gave you: name:password, a token, an NKey seed, or a whole "
+        ".creds file.",
     ),
     Preset(
         "custom",

@@ -9,10 +9,14 @@ from chatdesk.credentials import Origin
 from chatdesk.errors import UsageError
 from chatdesk.providers.profiles import Profile
 from chatdesk.ui.dialog import Notice
+from chatdesk.ui.providers.draft import encrypted
 from chatdesk.ui.providers.fields import Field, SwitchField, line_edit
 from chatdesk.ui.theme import S2, Theme
 
 UNENCRYPTED = "What you write and the key would travel unencrypted to {place}."
+ALLOW = "Use it all the same"
+ALLOW_HELP = "Only in a network that you trust. Better is an address with {better}."
+SUBJECT = "Workers of your own listen below a subject, which may stand at the end: …:4222/lab"
 MOVED = (
     "The key was given for {before}. It is forgotten when you save; give the key for {after} again."
 )
@@ -42,11 +46,7 @@ class AddressField(QWidget):
         self.warning.setObjectName("unencryptedWarning")
         column.addWidget(self.warning)
         self.allow = SwitchField(
-            "Use it all the same",
-            "allowHttp",
-            theme,
-            self,
-            help="Only in a network that you trust. Better is an address with https://.",
+            ALLOW, "allowHttp", theme, self, help=ALLOW_HELP.format(better="https://")
         )
         self.allow.toggled.connect(self.edited)
         column.addWidget(self.allow)
@@ -59,6 +59,10 @@ class AddressField(QWidget):
 
     def load(self, profile: Profile, *, new: bool) -> None:
         """Show a profile's address. new: it is not saved, so that nothing belongs to it yet."""
+        better = encrypted(profile)
+        self.line.setPlaceholderText(better)
+        self.field.set_help(SUBJECT if profile.preset.api == "nats" else "")
+        self.allow.set_words(ALLOW, ALLOW_HELP.format(better=better))
         self.line.setText(profile.base_url)
         self.line.setCursorPosition(0)
         self.allow.set_on(profile.allow_http)

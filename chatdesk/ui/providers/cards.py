@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QWidget
 from chatdesk.providers.profiles import TEMPLATES, Profile
 from chatdesk.providers.profiles.profile import LARGEST_CONTEXT
 from chatdesk.ui.providers.draft import parse_headers, parse_models, written_headers
-from chatdesk.ui.providers.fields import Card, Field
+from chatdesk.ui.providers.fields import Card, Field, SwitchField
 from chatdesk.ui.providers.model_field import ModelField
 from chatdesk.ui.settings.choices import Combo
 from chatdesk.ui.settings.numbers import WholeSpin
@@ -82,6 +82,10 @@ class ModelsCard(Card):
             self.by_hand_lines.setPlainText("\n".join(profile.models))
         with QSignalBlocker(self.context_spin):
             self.context_spin.setValue(profile.context_size)
+        # Workers over NATS always say what they have, and how much it reads.
+        told = profile.preset.api == "nats"
+        self.by_hand.setVisible(not told)
+        self.context.setVisible(not told)
 
     def filled(self, profile: Profile) -> Profile:
         """The profile with what stands here."""
@@ -106,8 +110,16 @@ class SpecialCard(Card):
 
     edited = Signal(QWidget)
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__("Special cases", parent)
+        self.keep = SwitchField(
+            "Keep requests while no worker is there",
+            "keepRequests",
+            theme,
+            self,
+            help="The NATS server holds what you send for up to a day, until a worker comes. "
+            "Otherwise Chatdesk asks again for some minutes.",
+        )
         self.template_combo = Combo()
         for name in TEMPLATES:
             self.template_combo.addItem(_TEMPLATE_NAMES.get(name, name), name)
@@ -129,8 +141,9 @@ class SpecialCard(Card):
             help="Name: value, one on each line. They are sent with every request. A key does not "
             "belong here.",
         )
-        self.add(self.template)
-        self.add(self.headers)
+        for widget in (self.keep, self.template, self.headers):
+            self.add(widget)
+        self.keep.toggled.connect(lambda: self.edited.emit(self.keep))
         combo, lines = self.template_combo, self.headers_lines
         combo.currentIndexChanged.connect(lambda: self.edited.emit(combo))
         lines.textChanged.connect(lambda: self.edited.emit(lines))
@@ -142,6 +155,10 @@ class SpecialCard(Card):
             self.template_combo.setCurrentIndex(max(0, at))
         with QSignalBlocker(self.headers_lines):
             self.headers_lines.setPlainText(written_headers(profile.headers))
+        self.keep.set_on(profile.keep_requests)
+        nats = profile.preset.api == "nats"
+        self.keep.setVisible(nats)
+        self.headers.setVisible(not nats)
         self.template.setVisible(profile.preset.api == "tgi")
 
     def headers_given(self) -> tuple[tuple[str, str], ...]:
@@ -149,10 +166,16 @@ class SpecialCard(Card):
         return parse_headers(self.headers_lines.toPlainText())
 
     def filled(self, profile: Profile, headers: tuple[tuple[str, str], ...]) -> Profile:
-        """The profile with the template that is chosen here, and with these headers."""
-        template = self.template_combo.currentData() if profile.preset.api == "tgi" else ""
-        return replace(profile, template=template, headers=headers)
+        """The profile with what stands here for its kind, and with these headers."""
+        api = profile.preset.api
+        template = self.template_combo.currentData() if api == "tgi" else ""
+        keep = api == "nats" and self.keep.is_on()
+        return replace(profile, template=template, headers=headers, keep_requests=keep)
 
     def values(self) -> tuple[object, ...]:
         """What stands here, as it was written."""
-        return self.template_combo.currentData(), self.headers_lines.toPlainText()
+        return (
+            self.template_combo.currentData(),
+            self.headers_lines.toPlainText(),
+            self.keep.is_on(),
+        )

@@ -10,10 +10,13 @@ from chatdesk.providers.profiles import Profile
 from chatdesk.providers.profiles.entries import check_free
 from chatdesk.providers.profiles.profile import checked, plain_http
 
-_SOUND = "https://localhost"
-
 # Which attribute of a profile each field of the form is about, in the form's order.
 FIELDS = ("name", "base_url", "default_model", "models", "context_size", "template", "headers")
+
+
+def encrypted(profile: Profile) -> str:
+    """How addresses of its kind begin that nobody on the way can read along."""
+    return "tls://" if profile.preset.api == "nats" else "https://"
 
 
 def parse_headers(text: str) -> tuple[tuple[str, str], ...]:
@@ -46,13 +49,15 @@ def problems_of(profile: Profile, others: Sequence[Profile]) -> dict[str, str]:
 
     others: the providers there are; one of the same id is the profile itself.
     """
-    sound = Profile(profile.id, "Provider", profile.kind, _SOUND)
+    nats = profile.preset.api == "nats"
+    sound = Profile(profile.id, "Provider", profile.kind, f"{encrypted(profile)}localhost")
     found: dict[str, str] = {}
     for field in FIELDS:
         changed = {field: getattr(profile, field)}
         if field == "base_url":
             if not profile.base_url:
-                found[field] = "Give the address of the server, such as https://host/v1."
+                example = "tls://host:4222/lab" if nats else "https://host/v1"
+                found[field] = f"Give the address of the server, such as {example}."
                 continue
             changed["allow_http"] = True  # judged below, in words of the form
         try:
@@ -60,7 +65,9 @@ def problems_of(profile: Profile, others: Sequence[Profile]) -> dict[str, str]:
             if field == "name":
                 check_free(profile, tuple(others))
             elif field == "base_url" and plain_http(profile.base_url) and not profile.allow_http:
-                found[field] = "Use an address with https://, or accept this one below."
+                found[field] = (
+                    f"Use an address with {encrypted(profile)}, or accept this one below."
+                )
         except UsageError as error:
             found[field] = error.told
     return found

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from chatdesk.credentials import Secret
 from chatdesk.errors import UsageError
-from chatdesk.providers.profiles import Profile
+from chatdesk.providers.profiles import Profile, key_of
 from chatdesk.providers.profiles.profile import LONGEST_NAME
 from chatdesk.ui.dialog import Notice, announce, centred, wrapped
 from chatdesk.ui.icons import pixmap
@@ -71,7 +71,7 @@ class ProviderForm(QScrollArea):
         self.models.edited.connect(self._edited)
         self.models.submitted.connect(self.submitted)
         self._column.addWidget(self.models)
-        self.special = SpecialCard(page)
+        self.special = SpecialCard(theme, page)
         self.special.edited.connect(self._edited)
         self._column.addWidget(self.special)
         self._column.addStretch(1)
@@ -263,7 +263,9 @@ class ProviderForm(QScrollArea):
 
     def entered(self) -> Secret | None:
         """The key that was typed; None where there is none. Raises UsageError (without the key)."""
-        return self.key.entered() if self.takes_key else None
+        if self._profile is None or not (self.takes_key and self.key.has_entry):
+            return None
+        return key_of(self._profile, self.key.entered())
 
     # -- inner --------------------------------------------------------------------------------
 
@@ -318,14 +320,8 @@ class ProviderForm(QScrollArea):
             return
         preset = profile.preset
         self.heading.setText(f"New provider: {preset.name}" if self._new else profile.name)
-        origin = self.address.origin
-        words = ""
-        if origin is not None:
-            shown = replace(
-                profile, name=self.name_line.text().strip() or preset.name, base_url=str(origin)
-            )
-            words = shown.remote_words
-            words = f"What you write {words}."
+        shown = self._shown(profile)
+        words = f"What you write {shown.remote_words}." if shown is not None else ""
         self.goes.setText(words)
         self._goes.setVisible(bool(words))
         usual = preset.needs_key and preset.kind != "custom"
@@ -350,8 +346,14 @@ class ProviderForm(QScrollArea):
         # What it stands in grows first.
         QTimer.singleShot(0, widget, lambda: self.ensureWidgetVisible(widget, 0, S4))
 
-    def _refresh_mark(self) -> None:
+    def _shown(self, profile: Profile) -> Profile | None:
+        """The profile at the address that stands in the form; None while there is none."""
         origin = self.address.origin
-        drawing = provider_mark(origin is not None and origin.loopback)
+        name = self.name_line.text().strip() or profile.preset.name
+        return None if origin is None else replace(profile, name=name, base_url=str(origin))
+
+    def _refresh_mark(self) -> None:
+        shown = None if self._profile is None else self._shown(self._profile)
+        drawing = provider_mark(shown is not None and shown.on_this_computer)
         ink = self._theme.tokens.remote
         self._mark.setPixmap(pixmap(drawing, ink, ICON, self.devicePixelRatioF()))

@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from chatdesk.credentials import Secret
 from chatdesk.ui.dialog import Notice, announce, label, wrapped
 from chatdesk.ui.icons import pixmap
 from chatdesk.ui.providers.fields import ButtonRow, Field
@@ -249,9 +248,9 @@ class KeyField(QWidget):
         """Whether a key was typed that is not saved."""
         return bool(self.entry.entered().strip())
 
-    def entered(self) -> Secret | None:
-        """The key that was typed; None where there is none. Raises UsageError (without the key)."""
-        return Secret(self.entry.entered()) if self.has_entry else None
+    def entered(self) -> str:
+        """What was typed."""
+        return self.entry.entered()
 
     # -- inner --------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ _LINES = {
     "vllm": "A vLLM server. No key needed, unless it was started with one.",
     "tgi": "Hugging Face's server and Inference Endpoints, by their own interface.",
     "tgi-openai": "Hugging Face's server, by its OpenAI-compatible interface.",
+    "nats": "Computers that share the work: a family's, a lab's, a company's.",
     "custom": "Any other server that understands OpenAI's interface. You give its address.",
 }
 
@@ -59,4 +60,5 @@ def _offer(preset: Preset) -> Offer:
     except UsageError:  # only the person knows its address
         return Offer(preset, _LINES.get(preset.kind, ""), "", True)
     place = str(origin).partition("//")[2]
-    return Offer(preset, _LINES.get(preset.kind, place), place, not origin.loopback)
+    leaves = not origin.loopback or preset.api == "nats"  # nobody knows where workers are
+    return Offer(preset, _LINES.get(preset.kind, place), place, leaves)

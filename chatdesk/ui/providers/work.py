@@ -157,6 +157,7 @@ def _save(accounts: Accounts, profile: Profile, new: bool) -> Profile:
         template=profile.template,
         use_environment=profile.use_environment,
         allow_http=profile.allow_http,
+        keep_requests=profile.keep_requests,
     )
 
 
