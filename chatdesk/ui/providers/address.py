@@ -16,7 +16,7 @@ from chatdesk.ui.theme import S2, Theme
 UNENCRYPTED = "What you write and the key would travel unencrypted to {place}."
 ALLOW = "Use it all the same"
 ALLOW_HELP = "Only in a network that you trust. Better is an address with {better}."
-SUBJECT = "Workers of your own listen below a subject, which may stand at the end: …:4222/lab"
+SUBJECT = "The end, as in …/lab, is the subject of the workers; without one it is chatdesk."
 MOVED = (
     "The key was given for {before}. It is forgotten when you save; give the key for {after} again."
 )
