@@ -86,6 +86,9 @@ class Several:
         self._provider.shutdown()
 
     def pump(self) -> None:
+        if self._count == 1:  # what it raises is the worker's
+            self._provider.pump()
+            return
         threads = [threading.Thread(target=self._provider.pump) for _ in range(self._count)]
         for thread in threads:
             thread.start()
@@ -162,7 +165,7 @@ class Pool:
         """Ask as a client that has a connection of its own."""
         talk = Talk(await self.client(user), self.subjects, user, request(*texts, **how))
         await talk.listen()
-        await talk.send("chat")
+        await talk.place()
         return talk
 
     async def close(self) -> None:
@@ -242,6 +245,16 @@ class Talk:
         data = encode_request(self.request)
         await self.client.publish(subject, data, reply=self.inbox if reply is None else reply)
         await self.client.flush()
+
+    async def place(self) -> None:
+        """Ask whoever has room, or else a line, until somebody takes it."""
+        while not self.told:
+            for kind in ("chat", "line"):
+                before = self.refusals
+                await self.send(kind)
+                await until(lambda before=before: self.told or self.refusals > before, "an answer")
+                if self.told:
+                    break
 
     async def say(self, control: Control) -> None:
         subject = self.subjects.run(self.user, self.request.run_id)

@@ -32,8 +32,10 @@ log = logging.getLogger(__name__)
 # A worker that has not said for so long that a run goes on has died with it. Seconds.
 _ACK_S = 15.0
 _GOES_ON_S = 5.0
-# A request with which so many workers died is not given to yet another one.
-_MOST_DELIVERIES = 3
+# How often a request is given to workers: those that had just been filled give it back, and with
+# one that no worker survives it must have an end.
+_MOST_DELIVERIES = 100
+_ACKS = 3
 _FETCH_S = 5.0
 _AGAIN_S = 10.0
 _PROBE_S = 0.25
@@ -96,19 +98,25 @@ class Kept:
         """Take requests until cancelled. Without JetStream there are none, ever."""
         while True:
             try:
-                consumer = await self._consumer()
-                while True:
-                    await self._wanted.wait()
-                    try:
-                        (message,) = await consumer.fetch(1, timeout=_FETCH_S)
-                    except nats.errors.TimeoutError:
-                        continue
-                    await self._take(message)
+                await self._take_all(await self._consumer())
             except _UNREACHABLE as error:
                 if not self._told_missing:
                     self._told_missing = True
                     log.info("no kept requests can be taken now: %s", type(error).__name__)
             await asyncio.sleep(_AGAIN_S)
+
+    async def _take_all(self, consumer: JetStreamContext.PullSubscription) -> None:
+        try:
+            while True:
+                await self._wanted.wait()
+                try:
+                    (message,) = await consumer.fetch(1, timeout=_FETCH_S)
+                except nats.errors.TimeoutError:
+                    continue
+                await self._take(message)
+        finally:
+            with suppress(*_UNREACHABLE):
+                await consumer.unsubscribe()
 
     async def _consumer(self) -> JetStreamContext.PullSubscription:
         js = self._client.jetstream()
@@ -139,7 +147,7 @@ class Kept:
         if self._desk.repeat(asked):
             await message.ack()
             return
-        if not self._desk.room.free:
+        if not self._wanted.is_set():
             await message.nak()
             return
         try:
@@ -168,7 +176,7 @@ class Kept:
                 break
             with suppress(*_UNREACHABLE):
                 await message.in_progress()
-        for _ in range(_MOST_DELIVERIES):
+        for _ in range(_ACKS):
             try:
                 await message.ack_sync()
                 return

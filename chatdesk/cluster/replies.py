@@ -82,8 +82,8 @@ class Reply:
     # -- what is said ---------------------------------------------------------------------------
 
     def tell(self, event: Event, now: float) -> None:
-        """Say an event. After the last one nothing more is said."""
-        if self.ended:
+        """Say an event. After the last one nothing more is said, nor when nobody listens."""
+        if self.ended or (self.given_up and not is_last(event)):
             return
         if isinstance(event, Started):
             self.started = True

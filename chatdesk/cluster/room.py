@@ -43,13 +43,17 @@ class Room(Generic[Key]):
 
         may_wait: otherwise it is "run" or "full".
         """
+        if not self.has_place(may_wait=may_wait):
+            return "full"
         if self.free > 0:
             self._running.add(key)
             return "run"
-        if may_wait and len(self._line) < self._longest_line:
-            self._line.append(key)
-            return "line"
-        return "full"
+        self._line.append(key)
+        return "line"
+
+    def has_place(self, *, may_wait: bool = True) -> bool:
+        """Whether one more can enter."""
+        return self.free > 0 or (may_wait and len(self._line) < self._longest_line)
 
     def leave(self, key: Key) -> list[Key]:
         """One has ended, or was given away, wherever it was; returns those that begin now."""

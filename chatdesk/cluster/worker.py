@@ -43,8 +43,7 @@ from chatdesk.cluster.outbox import Outbox
 from chatdesk.cluster.replies import Reply
 from chatdesk.cluster.room import Room
 from chatdesk.errors import ChatdeskError, ProviderError, UsageError
-from chatdesk.providers.nats.connection import connect
-from chatdesk.providers.nats.fields import WireError
+from chatdesk.providers.nats.connection import connect, disconnect
 from chatdesk.providers.nats.login import Login
 from chatdesk.providers.nats.subjects import (
     DEFAULT_QUEUE,
@@ -108,7 +107,7 @@ class PoolWorker:
         self._draining = asyncio.Event()
         self._empty = asyncio.Event()
         self._at_once = asyncio.Event()
-        self._closing = False
+        self._joined = False  # only while it is, changes of the connection mean anything
         self._was_free = 0
         self._client: Client
         self._desk: Desk
@@ -192,6 +191,7 @@ class PoolWorker:
             )
         ]
         try:
+            self._joined = True
             await self._subscribe()
             window = f"{serving.context_window:,}" if serving.context_window else "unknown"
             self._say(
@@ -200,20 +200,22 @@ class PoolWorker:
             )
             ends = [*tasks, self._generation.ended]
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            complete = self._outcome(tasks)
-            if not complete:
-                await self._cut()
+            complete = False
+            try:
+                complete = self._outcome(tasks)
+            finally:
+                if not complete:
+                    await self._cut()
             return complete
         finally:
-            self._closing = self._desk.silent = True
+            self._joined, self._desk.silent = False, True
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             with suppress(nats.errors.Error):
                 if self._client.is_connected:
                     await self._client.flush()
-            with suppress(nats.errors.Error, OSError):
-                await self._client.close()
+            await disconnect(self._client)
 
     def _outcome(self, tasks: list[asyncio.Future[Any]]) -> bool:
         for task in tasks:
@@ -255,7 +257,7 @@ class PoolWorker:
         await self._draining.wait()
         running = len(self._desk.room.running)
         self._say(f"Stopping; replies to be finished: {running:,}.")
-        self._listening.want(False)
+        self._room_changed()
         leaving: set[asyncio.Task[None]] = set()
         with suppress(nats.errors.Error):
             for subscription in self._public:
@@ -273,7 +275,7 @@ class PoolWorker:
         while True:
             await asyncio.sleep(_TICK_S)
             ticks += 1
-            if self._client.is_closed and not self._closing:
+            if self._client.is_closed:
                 raise _shut_out()
             self._look_at_replies()
             room = self._desk.room
@@ -295,7 +297,7 @@ class PoolWorker:
                     reply.beat(now)
 
     def _connection_changed(self, connected: bool) -> None:
-        if self._closing:
+        if not self._joined:
             return
         if not connected:
             self._outbox.paused = True
@@ -328,8 +330,8 @@ class PoolWorker:
             message = await self._arrived.get()
             try:
                 await self._take(message)
-            except WireError as error:
-                log.info("a message could not be read: %s", error.what)
+            except ChatdeskError as error:
+                log.info("a message could not be read: %s", type(error).__name__)
             except nats.errors.Error as error:
                 log.info("a message could not be answered: %s", type(error).__name__)
             except Exception:
@@ -346,6 +348,7 @@ class PoolWorker:
         except UsageError:
             return
         if kind in ("chat", "line") and is_hand(message.data):
+            self._desk.gate.check_size(len(message.data))
             hand = decode_hand(message.data)
             if hand.user == user:
                 await self._handed(hand, kind)
@@ -383,14 +386,7 @@ class PoolWorker:
         """Take a request in, or have another worker do it, or say that all are full."""
         taken = await self._desk.take(asked, may_wait=True, hand=hand)
         if taken is None:
-            await self._listening.settled()
-            if not await self._offers.pass_on(asked, hops):
-                busy = ProviderError(
-                    "All workers are busy, and nobody more can wait.",
-                    "Try again in a while.",
-                    retryable=True,
-                )
-                await self._refuse(asked.inbox, asked.request.run_id, busy)
+            self._desk.spawn(self._pass_on(asked, hops))
             return
         reply, place = taken
         if place == "line" and kind == "chat":
@@ -400,32 +396,53 @@ class PoolWorker:
         if place == "line":
             self._desk.tell_places()
 
+    async def _pass_on(self, asked: Asked, hops: int) -> None:
+        await self._listening.settled()
+        if not await self._offers.pass_on(asked, hops):
+            busy = ProviderError(
+                "All workers are busy, and nobody more can wait.",
+                "Try again in a while.",
+                retryable=True,
+            )
+            with suppress(nats.errors.Error):
+                await self._refuse(asked.inbox, asked.request.run_id, busy)
+
     async def _handed(self, hand: Hand, kind: str) -> None:
         """Another worker wants this one to take a request."""
         asked = Asked(hand.user, hand.reply, hand.request)
-        if not own_inbox(hand.user, hand.reply):
+        if not own_inbox(hand.user, hand.reply) or (hand.worker == self.id and hand.held):
             return
-        if not hand.held:
-            if not self._desk.repeat(asked):
+        if hand.held:
+            taken = self._desk.repeat(asked) or await self._take_over(asked, kind, hand)
+            await self._offers.answer(hand, taken)
+        elif not self._desk.repeat(asked):
+            try:
+                self._check_handed(asked, kind)
+            except ChatdeskError as error:
+                await self._refuse(asked.inbox, asked.request.run_id, error)
+            else:
                 await self._place(asked, kind, hand.hops, hand)
-            return
-        if hand.worker == self.id:
-            return
-        taken = self._desk.repeat(asked)
-        if not taken and self._may_take(hand):
-            taken = await self._desk.take(asked, may_wait=kind == "line", hand=hand) is not None
-            if taken:
-                self._desk.tell_places()
-        await self._offers.answer(hand, taken)
 
-    def _may_take(self, hand: Hand) -> bool:
-        if self._draining.is_set():
+    async def _take_over(self, asked: Asked, kind: str, hand: Hand) -> bool:
+        may_wait = kind == "line"
+        if self._draining.is_set() or not self._desk.room.has_place(may_wait=may_wait):
             return False
         try:
-            self._desk.check_model(hand.request)
+            self._check_handed(asked, kind)
         except ChatdeskError:
             return False
-        return True
+        taken = await self._desk.take(asked, may_wait=may_wait, hand=hand)
+        self._desk.tell_places()
+        return taken is not None
+
+    def _check_handed(self, asked: Asked, kind: str) -> None:
+        """Raises ChatdeskError. On a client's subject anything may pretend to be handed over, so
+        that the limits hold there, too.
+        """
+        if kind == "hand":
+            self._desk.check_model(asked.request)
+        else:
+            self._desk.admit(asked)
 
     async def _between_workers(self, data: bytes) -> None:
         match decode_between(data):

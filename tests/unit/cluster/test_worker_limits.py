@@ -6,8 +6,10 @@ from nats_server import NatsServer
 from pool_desk import Gate, Pool, Talk, in_pool, request
 
 from chatdesk.chat.events import Delta, Failed, Finished
+from chatdesk.cluster.handing import Hand, encode_hand
 from chatdesk.cluster.limits import Limits
 from chatdesk.errors import ChatdeskError, UsageError
+from chatdesk.providers.nats.subjects import Subjects
 
 
 async def refusal(talk: Talk) -> ChatdeskError:
@@ -106,5 +108,42 @@ def test_who_is_told_to_ask_another_worker_is_not_counted(server: NatsServer) ->
         second = await pool.ask("2")
         await second.end()
         assert isinstance(second.last, Finished)
+
+    in_pool(server, test)
+
+
+def test_what_pretends_to_be_handed_over_is_held_to_the_limits(server: NatsServer) -> None:
+    async def test(pool: Pool) -> None:
+        worker = await pool.worker(limits=Limits(requests=2, request_bytes=2_000))
+        client = await pool.client()
+        for held in (True, False):
+            for number in range(6):
+                asked = request("x" * 3_000 if number == 5 else f"{held} {number}")
+                talk = Talk(client, pool.subjects, "anna", asked)
+                hand = Hand("w-0000", "anna", talk.inbox, asked, held=held)
+                for subject in (pool.subjects.chat("anna"), pool.subjects.line("anna")):
+                    await client.publish(subject, encode_hand(hand))
+        await client.flush()
+        other = await pool.ask("mine", user="bob")
+        await other.end()
+        assert len(worker.begun) == 3  # two of anna's
+
+    in_pool(server, test)
+
+
+def test_nobody_hands_over_what_is_another_users(server: NatsServer) -> None:
+    async def test(pool: Pool) -> None:
+        worker = await pool.worker()
+        client = await pool.client()
+        asked = request("in the name of bob")
+        inbox = f"{Subjects.inbox('bob')}.x"
+        hand = Hand("w-0000", "bob", inbox, asked, held=False)
+        await client.publish(pool.subjects.chat("anna"), encode_hand(hand))
+        forged = Hand("w-0000", "anna", inbox, asked, held=False)
+        await client.publish(pool.subjects.chat("anna"), encode_hand(forged))
+        await client.flush()
+        talk = await pool.ask("mine")
+        await talk.end()
+        assert worker.begun == ["mine"]
 
     in_pool(server, test)

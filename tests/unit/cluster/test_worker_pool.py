@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
+import pytest
 from nats_server import NatsServer
 from pool_desk import Gate, Pool, Running, Talk, endless, in_pool, request, until
 
 from chatdesk.chat.events import Delta, Failed, Finished, Started, Waiting
+from chatdesk.chat.provider import Request
 from chatdesk.cluster.limits import Limits
-from chatdesk.errors import ReplyInterrupted
+from chatdesk.errors import ProviderError, ReplyInterrupted
 from chatdesk.providers.nats.wire import Cancel, Got, Moved, Resend, encode_request
 
 
@@ -240,6 +243,25 @@ def test_told_twice_a_worker_ends_at_once_and_says_so_to_its_clients(server: Nat
             assert isinstance(cut.last, Failed)
             assert isinstance(cut.last.error, ReplyInterrupted)
         assert worker.said[-1] == "Stopped at once; replies that were cut: 2."
+
+    in_pool(server, test)
+
+
+def test_a_worker_whose_model_thread_ends_tells_its_clients_and_ends(
+    server: NatsServer, allow_errors: object
+) -> None:
+    def bug(asked: Request) -> Iterator[str]:
+        yield "Well"
+        raise RuntimeError("a bug")
+
+    async def test(pool: Pool) -> None:
+        worker = await pool.worker(bug)
+        talk = await pool.ask("Hi")
+        await talk.end()
+        assert isinstance(talk.last, Failed)
+        assert isinstance(talk.last.error, ReplyInterrupted)
+        with pytest.raises(ProviderError, match="thread has ended"):
+            await worker.end()
 
     in_pool(server, test)
 
