@@ -1,14 +1,16 @@
 """What a pool of workers over NATS costs and brings, with a real nats-server on this computer.
 
 The model is scripted: 200 tokens a second each, so that what is measured is the way and not the
-model. Cost: processor time of worker, client and server per token, beside the same script pumped in
-this process. Gain: all tokens of many requests over the time they take, with three workers and with
-one. Processor time does not count what else the machine does; the gain needs a quiet one.
+model. Cost: processor time of worker, client and server per token, beside the same script pumped
+in this process; and what the dataflow spends on a turn. Gain: all tokens of many requests over the
+time they take, with three workers and with one. Processor time does not count what else the machine
+does; the gain needs a quiet one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import shutil
 import socket
 import statistics
@@ -22,10 +24,14 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from nats.aio.client import Client
 
 from chatdesk.chat.events import Delta, Event, Failed
 from chatdesk.chat.messages import Role
 from chatdesk.chat.provider import PromptMessage, Request
+from chatdesk.cluster.prompts import Prompt
+from chatdesk.cluster.thin_client import talk
+from chatdesk.errors import ProviderError
 from chatdesk.headless import Worker
 from chatdesk.providers.nats.asking import Asker
 from chatdesk.providers.nats.connection import connect
@@ -38,6 +44,7 @@ TOKENS = 400
 RUNS = 5
 REQUESTS = 24
 WORKERS = 3
+USERS, TURNS, REPLY_TOKENS = 40, 10, 10
 COST_BUDGET_MS = 1.0
 GAIN_BUDGET = 2.7
 _USER = "bench"
@@ -49,7 +56,7 @@ def rows() -> list[dict[str, Any]]:
         print("nats-server is not installed", file=sys.stderr)
         return []
     with tempfile.TemporaryDirectory() as folder, _server(Path(folder)) as (url, server):
-        return [_cost(url, server), _gain(url)]
+        return [_cost(url, server), _gain(url), *_dataflow(url, server, Path(folder) / "data")]
 
 
 def _cost(url: str, server: psutil.Process) -> dict[str, Any]:
@@ -99,6 +106,71 @@ def _gain(url: str) -> dict[str, Any]:
     }
 
 
+def _dataflow(url: str, server: psutil.Process, data: Path) -> list[dict[str, Any]]:
+    """What the dataflow itself spends on a turn: short replies from workers that take no time."""
+    if importlib.util.find_spec("bytewax") is None:
+        print("bytewax is not installed: no rows of the dataflow", file=sys.stderr)
+        return []
+    with (
+        _workers(url, 2, REPLY_TOKENS, pace=0.0),
+        _process(
+            *("-m", "chatdesk", "cluster", "run", "--nats", url, "--data", str(data)),
+            *("--per-minute", "0"),
+        ) as supervisor,
+    ):
+        asyncio.run(_turns(url, 4, 1))  # its streams are made, its process is warm
+        (dataflow,) = supervisor.children()
+        before = (_spent(dataflow), _spent(server), time.perf_counter())
+        asyncio.run(_turns(url, USERS, TURNS))
+        spent, served, took = (
+            end - start
+            for start, end in zip(
+                before, (_spent(dataflow), _spent(server), time.perf_counter()), strict=True
+            )
+        )
+        memory = dataflow.memory_info().rss / 1e6
+    count = USERS * TURNS
+    figures = (
+        (f"turns/s through the dataflow, {USERS} users", count / took, "turns/s"),
+        ("CPU time of a turn in the dataflow", spent / count * 1000, "ms"),
+        ("CPU time of a turn in the server", served / count * 1000, "ms"),
+        ("memory of the dataflow's process then", memory, "MB"),
+    )
+    return [
+        {"suite": "cluster", "name": name, "value": value, "unit": unit, "within": None}
+        for name, value, unit in figures
+    ]
+
+
+async def _turns(url: str, users: int, turns: int) -> None:
+    """So many users at once, each with so many turns one after the other."""
+
+    async def converse(user: str) -> None:
+        client = await connect(url, Login(user))
+        try:
+            for turn in range(turns):
+                await _turn(client, user, f"Turn {turn}")
+        finally:
+            await client.close()
+
+    await asyncio.gather(*(converse(f"user{number}") for number in range(users)))
+
+
+async def _turn(client: Client, user: str, text: str) -> None:
+    prompt = Prompt(text)
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            async for event in talk(client, Subjects(), user, prompt):
+                if isinstance(event, Failed):
+                    raise event.error
+            return
+        except ProviderError as error:
+            if "No cluster" not in error.what or time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.2)
+
+
 def _request(number: int) -> Request:
     return Request(f"conversation {number}", (PromptMessage(Role.USER, "Go on."),))
 
@@ -138,10 +210,27 @@ def _spent(process: psutil.Process) -> float:
 
 
 @contextmanager
-def _workers(url: str, count: int, tokens: int) -> Iterator[list[psutil.Process]]:
+def _process(*arguments: str) -> Iterator[psutil.Process]:
+    process = subprocess.Popen(
+        [sys.executable, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+@contextmanager
+def _workers(
+    url: str, count: int, tokens: int, pace: float = 1 / RATE
+) -> Iterator[list[psutil.Process]]:
     made = [
         subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.scripted_worker", url, str(1 / RATE), str(tokens)],
+            [sys.executable, "-m", "benchmarks.scripted_worker", url, str(pace), str(tokens)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             text=True,
