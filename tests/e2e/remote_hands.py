@@ -111,6 +111,11 @@ def add_provider(desk: Desk, name: str, server: RealServer, key: str = KEY) -> N
     """On the command line: for tests that are about something else. The key is in the keyring."""
     address = ("--base-url", server.base_url)
     desk.chatdesk_plain("providers", "add", name, "--kind", "custom", *address)
+    give_key(desk, name, key)
+
+
+def give_key(desk: Desk, name: str, key: str) -> None:
+    """Keep a provider's key in the keyring, on the command line."""
     given = subprocess.run(
         [str(PROGRAM), "keys", "set", name],
         env=desk.environment,

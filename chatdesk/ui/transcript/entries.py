@@ -137,7 +137,8 @@ def label(entry: Entry) -> str:
 
 def title(entry: Entry) -> str:
     """Who wrote a reply: "SmolLM2", "open-mixtral-8x7b · Mistral"; "" where that is not known."""
-    return " · ".join(part for part in (entry.name, entry.provider) if part)
+    # As long as the model is not known the name is the provider's.
+    return " · ".join(dict.fromkeys(part for part in (entry.name, entry.provider) if part))
 
 
 def origin(entry: Entry) -> str:
