@@ -14,7 +14,7 @@ import psutil
 
 # A suite may be made of several modules, each with rows().
 SUITES = {
-    "engine": ("benchmarks.engine", "benchmarks.window"),
+    "engine": ("benchmarks.engine", "benchmarks.window", "benchmarks.parallel"),
     "transcript": ("benchmarks.markdown", "benchmarks.transcript"),
     "store": ("benchmarks.store",),
     "startup": ("benchmarks.startup",),

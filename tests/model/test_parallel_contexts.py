@@ -118,3 +118,24 @@ def test_what_a_place_held_before_is_forgotten(four: Company, scores: Scores) ->
     assert asked.usage.cached_tokens < asked.usage.prompt_tokens - 1
     ((_, later),) = scores.replies[0]
     assert apart(fresh, later) < ALIKE
+
+
+def test_a_decode_that_failed_leaves_nothing_behind(
+    four: Company, scores: Scores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = [request(text, max_tokens=WRITTEN) for text in QUESTIONS.values()]
+    before = scores.of(four, *wanted)
+    lib = backend().lib
+    decode = lib.llama_decode
+
+    def fail_in_company(context: Any, batch: Any) -> int:
+        result = int(decode(context, batch))
+        several = len({batch.seq_id[i][0] for i in range(batch.n_tokens)}) > 1
+        return -3 if several else result
+
+    monkeypatch.setattr(lib, "llama_decode", fail_in_company)
+    for steps, expected in zip(scores.of(four, *wanted), before, strict=True):
+        for (token, found), (chosen, scored) in zip(steps, expected, strict=True):
+            assert apart(found, scored) < ALIKE
+            if token != chosen:
+                break

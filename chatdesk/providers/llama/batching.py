@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-# Seconds. A cancelled reply has to end within 100 ms, and the step before it is the wait for that.
-SLOW_STEP = 0.080
-QUICK_STEP = 0.040
+# Seconds. A cancelled reply has to end within 100 ms, and what it waits for is the end of a step,
+# which now and then takes twice as long as the one before, where others use the processor too.
+SLOW_STEP = 0.050
+QUICK_STEP = 0.025
 FIRST_ROOM = 16
 # So few tokens cost hardly more than one: the weights are read once for all of them.
 LEAST_ROOM = 4

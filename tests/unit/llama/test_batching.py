@@ -70,7 +70,7 @@ def test_the_room_stays_within_its_bounds(largest: int, steps: list[tuple[int, f
         assert pace.room <= 2 * before
 
 
-@given(st.floats(0.00001, 0.01), st.floats(0.0, 0.03))
+@given(st.floats(0.00001, 0.005), st.floats(0.0, 0.02))
 def test_on_a_steady_computer_steps_come_to_be_neither_slow_nor_needlessly_short(
     per_token: float, for_the_others: float
 ) -> None:
