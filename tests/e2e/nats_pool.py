@@ -17,6 +17,7 @@ from nats.aio.msg import Msg
 from nats_server import NatsServer
 
 from chatdesk.chat.events import Started
+from chatdesk.cluster.kept import kept_stream
 from chatdesk.cluster.permissions import configuration
 from chatdesk.providers.nats.connection import connect, disconnect
 from chatdesk.providers.nats.fields import WireError
@@ -109,6 +110,17 @@ class Pool:
         (found,) = (w for w in self.workers if self.started[-1].startswith(f"{w.name}-"))
         return found
 
+    def kept(self) -> int:
+        """How many requests the server keeps."""
+
+        async def count() -> int:
+            client = await connect(self.server.url, read_login(_SPY))
+            state = (await client.jetstream().stream_info(kept_stream(Subjects()))).state
+            await disconnect(client)
+            return state.messages
+
+        return asyncio.run_coroutine_threadsafe(count(), self._loop).result(60)
+
     def close(self) -> None:
         for worker in self.workers:
             worker.kill()
@@ -132,15 +144,15 @@ class Pool:
 
 
 @contextmanager
-def pool(folder: Path, environment: dict[str, str]) -> Iterator[Pool]:
-    """A server that lets in who has KEY and the workers, and nobody else."""
+def pool(folder: Path, environment: dict[str, str], *, locked: bool = True) -> Iterator[Pool]:
+    """A server that lets in who has KEY and the workers, and nobody else; or everybody."""
     subjects = Subjects()
     users = configuration("user", _USER, _USER, subjects)
     workers = configuration("worker", _WORKERS, _WORKERS, subjects)
     name, _, password = _SPY.partition(":")
     spy = f"{{ user: {name}, password: {password} }}"
     config = f"authorization {{ users = [\n{users}{workers}{spy}\n] }}"
-    server = NatsServer(folder / "nats", config).start()
+    server = NatsServer(folder / "nats", config if locked else "").start()
     made = Pool(server, folder, environment)
     try:
         yield made
