@@ -136,6 +136,7 @@ class Pool:
     workers: list[Running] = field(default_factory=list)
     clients: list[Client] = field(default_factory=list)
     subjects: Subjects = Subjects()
+    logins: dict[str, Login] = field(default_factory=dict)  # of users whom the server has to know
 
     async def worker(self, *scripts: Script, **settings: Any) -> Running:
         """Start one, and wait until it listens."""
@@ -157,7 +158,7 @@ class Pool:
         return running
 
     async def client(self, user: str = "anna") -> Client:
-        client = await connect(self.server.url, Login(user))
+        client = await connect(self.server.url, self.logins.get(user, Login(user)))
         self.clients.append(client)
         return client
 
