@@ -75,6 +75,28 @@ Open = Callable[..., Person]
 
 
 @contextmanager
+def quick_desk(
+    folder: Path, clock: Clock, *, chance: float = 1.0, **limits: Any
+) -> Iterator[RemoteDesk]:
+    """A desk with a data directory of its own, whose waits take no time. limits: as Limits.
+
+    chance: how long each wait is, from nothing (0) to as long as it may be (1).
+    """
+    data = DataDir(folder)
+    data.create()
+    accounts = Accounts(Profiles(data), Keys(data), {})
+    provider = RemoteProvider(
+        accounts,
+        limits=Limits(**limits),
+        patience=Patience(sleep=clock.sleep, chance=lambda: chance, now=lambda: NOW),
+    )
+    try:
+        yield RemoteDesk(accounts, provider)
+    finally:
+        assert provider.close()
+
+
+@contextmanager
 def faulty_person(
     folder: Path,
     *answers: Answer,
@@ -84,20 +106,12 @@ def faulty_person(
     **named: Any,
 ) -> Iterator[Person]:
     """A person with a data directory of their own. named: Limits, and fields of the profile."""
-    bounds = {name: named.pop(name) for name in list(named) if name in Limits.__slots__}
-    data = DataDir(folder)
-    data.create()
-    accounts = Accounts(Profiles(data), Keys(data), {})
+    limits = {name: named.pop(name) for name in list(named) if name in Limits.__slots__}
     clock = Clock()
-    provider = RemoteProvider(
-        accounts,
-        limits=Limits(**bounds),
-        patience=Patience(sleep=clock.sleep, chance=lambda: 1.0, now=lambda: NOW),
-    )
-    with faulty(*(answers or (good("Yes", "."),)), tls=tls) as server:
-        person = Person(accounts, provider, server, clock)
-        try:
-            person.add("Faulty", server.base_url, key, kind=kind, **named)
-            yield person
-        finally:
-            assert provider.close()
+    with (
+        faulty(*(answers or (good("Yes", "."),)), tls=tls) as server,
+        quick_desk(folder, clock, **limits) as desk,
+    ):
+        person = Person(desk.accounts, desk.provider, server, clock)
+        person.add("Faulty", server.base_url, key, kind=kind, **named)
+        yield person

@@ -9,20 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from replies import Told, messages
+
 from chatdesk.chat.events import (
-    Delta,
     Event,
-    Failed,
-    Finished,
     Notice,
-    Started,
     Waiting,
     is_last,
 )
-from chatdesk.chat.messages import Role, SamplingParameters, Usage
-from chatdesk.chat.provider import PromptMessage, Request, Run
+from chatdesk.chat.messages import SamplingParameters
+from chatdesk.chat.provider import Request, Run
 from chatdesk.credentials import Keys, Secret
-from chatdesk.errors import ChatdeskError
 from chatdesk.paths import DataDir
 from chatdesk.providers.profiles import Accounts, Profile, Profiles
 from chatdesk.providers.remote import RemoteProvider
@@ -31,7 +28,7 @@ PATIENCE_S = 60.0
 
 
 @dataclass
-class Reply:
+class Reply(Told):
     """One reply: its events so far, from whichever thread they come."""
 
     run: Run | None = None
@@ -69,25 +66,9 @@ class Reply:
         self.run.cancel()
         return self.wait()
 
-    def of(self, kind: type[Event]) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
-
     @property
     def ended(self) -> bool:
         return self._ended.is_set()
-
-    @property
-    def text(self) -> str:
-        return "".join(e.text for e in self.events if isinstance(e, Delta) and e.kind == "text")
-
-    @property
-    def reasoning(self) -> str:
-        return "".join(e.text for e in self.of(Delta) if e.kind == "reasoning")
-
-    @property
-    def started(self) -> Started:
-        (event,) = self.of(Started)
-        return event  # type: ignore[no-any-return]
 
     @property
     def notices(self) -> list[str]:
@@ -96,24 +77,6 @@ class Reply:
     @property
     def retries(self) -> list[Waiting]:
         return [event for event in self.of(Waiting) if event.reason == "retrying"]
-
-    @property
-    def reason(self) -> str:
-        last = self.events[-1]
-        assert isinstance(last, Finished), last
-        return last.reason
-
-    @property
-    def error(self) -> ChatdeskError:
-        last = self.events[-1]
-        assert isinstance(last, Failed), last
-        return last.error
-
-    @property
-    def usage(self) -> Usage:
-        last = self.events[-1]
-        assert isinstance(last, Finished | Failed)
-        return last.usage
 
 
 class RemoteDesk:
@@ -160,14 +123,6 @@ class RemoteDesk:
     def ask(self, model: str, *texts: str, **named: Any) -> Reply:
         """Ask and wait for the last event."""
         return self.start(model, *texts, **named).wait()
-
-
-def messages(*texts: str, system: str = "") -> tuple[PromptMessage, ...]:
-    """A conversation whose messages take turns, with ids m0, m1, ..."""
-    head = (PromptMessage(Role.SYSTEM, system),) if system else ()
-    roles = (Role.USER, Role.ASSISTANT)
-    turns = (PromptMessage(roles[i % 2], text, f"m{i}") for i, text in enumerate(texts))
-    return (*head, *turns)
 
 
 @contextmanager

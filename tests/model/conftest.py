@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from replies import Told, messages
 
-from chatdesk.chat.events import Delta, Event, Failed, Finished, PromptProgress, Started
-from chatdesk.chat.messages import Role, SamplingParameters, Usage
-from chatdesk.chat.provider import PromptMessage, Request
+from chatdesk.chat.events import Event, Failed, Finished, PromptProgress
+from chatdesk.chat.messages import SamplingParameters
+from chatdesk.chat.provider import Request
 from chatdesk.headless import Worker
 from chatdesk.providers.llama import LlamaEngine, ModelChoice, ModelParameters, ModelState
 
@@ -25,49 +26,15 @@ BATCH = 32
 
 
 @dataclass
-class Outcome:
-    """All events of one reply, and what a test wants to know of them."""
+class Outcome(Told):
+    """All events of one reply."""
 
     events: list[Event] = field(default_factory=list)
-
-    @property
-    def text(self) -> str:
-        return "".join(e.text for e in self.events if isinstance(e, Delta) and e.kind == "text")
-
-    @property
-    def started(self) -> Started:
-        return next(event for event in self.events if isinstance(event, Started))
-
-    @property
-    def reason(self) -> str:
-        last = self.events[-1]
-        assert isinstance(last, Finished), last
-        return last.reason
-
-    @property
-    def error(self) -> Exception:
-        last = self.events[-1]
-        assert isinstance(last, Failed), last
-        return last.error
-
-    @property
-    def usage(self) -> Usage:
-        last = self.events[-1]
-        assert isinstance(last, Finished | Failed)
-        return last.usage
 
     @property
     def evaluated(self) -> int:
         """The prompt tokens that are known by the end of the prompt's evaluation, or its stop."""
         return max(event.done for event in self.events if isinstance(event, PromptProgress))
-
-
-def messages(*texts: str, system: str = "") -> tuple[PromptMessage, ...]:
-    """A conversation whose messages take turns, with ids m0, m1, ..."""
-    head = (PromptMessage(Role.SYSTEM, system),) if system else ()
-    roles = (Role.USER, Role.ASSISTANT)
-    turns = (PromptMessage(roles[i % 2], text, f"m{i}") for i, text in enumerate(texts))
-    return (*head, *turns)
 
 
 class Desk:

@@ -5,12 +5,11 @@ All faults one by one, with what the person sees of them, are in test_every_faul
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -30,18 +29,12 @@ from faults import (
     reply,
     status,
 )
+from faulty_person import KEY, Clock, quick_desk
 from remote_desk import RemoteDesk, Reply
 
 from chatdesk.chat.messages import Usage
-from chatdesk.credentials import Keys
 from chatdesk.errors import ReplyInterrupted
-from chatdesk.paths import DataDir
-from chatdesk.providers.profiles import Accounts, Profiles
-from chatdesk.providers.remote import RemoteProvider
-from chatdesk.providers.remote.backoff import Patience
-from chatdesk.providers.remote.limits import Limits
 
-KEY = "sk-correct-horse-battery-staple-0123456789"
 MB = 1024 * 1024
 
 
@@ -50,11 +43,11 @@ class Bench:
     """A person with one provider, whose server has the faults of a test. Waits take no time."""
 
     desk: RemoteDesk
-    waits: list[float]
-    stack: ExitStack = field(default_factory=ExitStack)
+    clock: Clock
+    servers: ExitStack
 
     def serve(self, *answers: Answer, **named: object) -> FaultServer:
-        return self.stack.enter_context(faulty(*answers, **named))  # type: ignore[arg-type]
+        return self.servers.enter_context(faulty(*answers, **named))  # type: ignore[arg-type]
 
     def ask(self, *answers: Answer) -> tuple[Reply, FaultServer]:
         server = self.serve(*answers)
@@ -67,24 +60,9 @@ def make_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
     with ExitStack() as stack:
 
         def make(**limits: float) -> Bench:
-            waits: list[float] = []
-
-            async def sleep(seconds: float) -> None:
-                waits.append(seconds)
-                await asyncio.sleep(0)
-
-            data = DataDir(tmp_path)
-            data.create()
-            accounts = Accounts(Profiles(data), Keys(data))
-            provider = RemoteProvider(
-                accounts,
-                limits=Limits(**limits),  # type: ignore[arg-type]
-                patience=Patience(sleep=sleep, chance=lambda: 0.5),
-            )
-            bench = Bench(RemoteDesk(accounts, provider), waits)
-            stack.enter_context(bench.stack)
-            stack.callback(lambda: provider.close())
-            return bench
+            clock, servers = Clock(), stack.enter_context(ExitStack())
+            desk = stack.enter_context(quick_desk(tmp_path, clock, chance=0.5, **limits))
+            return Bench(desk, clock, servers)
 
         yield make
 
@@ -110,7 +88,7 @@ def test_a_server_that_says_when_is_waited_for_that_long(bench: Bench) -> None:
     reply, _ = bench.ask(error(429, "Slow down", "Retry-After: 7"), good("Yes"))
     assert reply.text == "Yes"
     assert reply.retries[0].seconds == 7
-    assert sum(bench.waits) == pytest.approx(7)
+    assert sum(bench.clock.slept) == pytest.approx(7)
     assert len(reply.retries) >= 7  # the countdown is told each second
 
 
@@ -120,17 +98,10 @@ def test_a_connection_reset_before_the_first_word_is_tried_again(bench: Bench) -
     assert len(server.asked) == 3
 
 
-def test_a_wait_is_cancelled_at_once(make_bench: Callable[..., Bench]) -> None:
-    bench = make_bench()
+def test_a_wait_is_cancelled_at_once(bench: Bench) -> None:
     server = bench.serve(error(503, "Oh", "Retry-After: 200"))
     bench.desk.add("Server", server.base_url, KEY)
-    forever = asyncio.Event
-
-    async def sleep(seconds: float) -> None:
-        await forever().wait()
-
-    patience = Patience(sleep=sleep)
-    object.__setattr__(bench.desk.provider, "_patience", patience)
+    bench.clock.hold = True
     reply = bench.desk.start("Server:model", "Hello").until(lambda reply: bool(reply.retries))
     reply.cancel()
     assert reply.reason == "cancelled"

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from dict_vault import DictVault
 from recording_server import Recorder, recording
-from remote_desk import Reply, messages
+from remote_desk import Reply
+from replies import messages
 
 from chatdesk.chat.provider import Deliver, Request, Run
 from chatdesk.credentials import Keys
