@@ -14,10 +14,11 @@ from pathlib import Path
 from bytewax.dataflow import Dataflow
 from nats.aio.client import Client
 
-from chatdesk.chat.events import Delta, Event, Finished, Started
+from chatdesk.chat.events import Delta, Event, Failed, Finished, Started
 from chatdesk.chat.messages import Role, Usage
 from chatdesk.chat.provider import Request
 from chatdesk.cluster import dataflow
+from chatdesk.errors import ContextOverflow
 
 
 def flow() -> Dataflow:
@@ -32,6 +33,9 @@ async def _reply(request: Request) -> AsyncIterator[Event]:
     prompt = request.messages[-1].content
     with Path(os.environ["SCRIPTED_ASKED"]).open("a") as asked:
         asked.write(f"{request.conversation_id}|{prompt}\n")
+    if "Summarise" in prompt and os.environ.get("SCRIPTED_TOO_LONG"):
+        yield Failed(ContextOverflow("It does not fit."))
+        return
     yield Started("scripted", int(os.environ.get("SCRIPTED_WINDOW", "32768")), 1)
     turns = sum(m.role is Role.ASSISTANT for m in request.messages)
     for piece in (f"{turns}", " turns, ", prompt):

@@ -24,6 +24,8 @@ from chatdesk.errors import ChatdeskError, UsageError
 @click.option("--nats", "url", metavar="URL", help="Ask a cluster, which keeps the conversation.")
 @click.option("--user", metavar="NAME", help="Who asks the cluster. [default: as the key says]")
 @click.option("--subject", metavar="S", help="The prefix of the cluster's subjects.")
+@click.option("--tls-ca", metavar="FILE", help="Certificates to trust for --nats tls://...")
+@click.option("--new", is_flag=True, help="Let the cluster forget what was said before.")
 @pass_context
 def ask(
     context: Context,
@@ -36,6 +38,8 @@ def ask(
     url: str | None,
     user: str | None,
     subject: str | None,
+    tls_ca: str | None,
+    new: bool,
     **sampling: Any,
 ) -> int:
     """Ask one question; the reply is written to standard output as it comes.
@@ -52,7 +56,7 @@ def ask(
     if not text.strip():
         raise UsageError("There is no question.", "Give one as PROMPT or on standard input.")
     if url is not None:
-        from chatdesk.cli.thin import ask_cluster
+        from chatdesk.cli.thin import Cluster, ask_cluster
 
         if model or system or save or as_json:
             raise UsageError(
@@ -60,9 +64,12 @@ def ask(
                 "conversation.",
                 "Leave out --model, --system, --save and --json.",
             )
-        return ask_cluster(url, user, subject, text, parameters)
-    if user or subject:
-        raise UsageError("--user and --subject belong to --nats.", "Give the server's URL, too.")
+        cluster = Cluster(url, user, subject, tls_ca)
+        return ask_cluster(cluster, text, parameters, forget=new)
+    if user or subject or tls_ca or new:
+        raise UsageError(
+            "--user, --subject, --tls-ca and --new belong to --nats.", "Give the server's URL, too."
+        )
     chosen = context.choose_for_new(model)
     screen = Screen(show_text=not as_json)
     with (

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from ssl import SSLContext
 from typing import Any
 
 from chatdesk.chat.events import Event, Failed, Finished
@@ -14,27 +17,43 @@ from chatdesk.cli.nats_key import login_for, read_key
 from chatdesk.cli.output import print_text
 from chatdesk.cluster.prompts import Prompt
 from chatdesk.cluster.thin_client import talk
-from chatdesk.providers.nats.connection import connect
+from chatdesk.providers.nats.connection import connect, trusting
+from chatdesk.providers.nats.login import Login
 from chatdesk.providers.nats.subjects import DEFAULT_PREFIX, Subjects, checked_user
 
 _INTERRUPTED = 130
 
 
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Where a cluster is and who asks it, as it was typed."""
+
+    url: str
+    user: str | None = None
+    subject: str | None = None
+    tls_ca: str | None = None
+
+
 def ask_cluster(
-    url: str, user: str | None, subject: str | None, text: str, parameters: dict[str, Any]
+    cluster: Cluster, text: str, parameters: dict[str, Any], *, forget: bool = False
 ) -> int:
     """Ask and print the reply as it comes; the exit code. Ctrl+C leaves it: the cluster goes on.
 
     Raises ChatdeskError.
     """
+    user = cluster.user
     login = login_for(user and checked_user(user), read_key(None))
-    prompt = Prompt(text, parameters=SamplingParameters(**parameters))
-    return asyncio.run(_ask(url, login, Subjects(subject or DEFAULT_PREFIX), prompt))
+    prompt = Prompt(text, parameters=SamplingParameters(**parameters), forget=forget)
+    subjects = Subjects(cluster.subject or DEFAULT_PREFIX)
+    tls = trusting(Path(cluster.tls_ca) if cluster.tls_ca else None)
+    return asyncio.run(_ask(cluster.url, login, tls, subjects, prompt))
 
 
-async def _ask(url: str, login: Any, subjects: Subjects, prompt: Prompt) -> int:
+async def _ask(
+    url: str, login: Login, tls: SSLContext | None, subjects: Subjects, prompt: Prompt
+) -> int:
     screen = Screen()
-    client = await connect(url, login, name="chatdesk ask")
+    client = await connect(url, login, name="chatdesk ask", tls=tls)
     me = asyncio.current_task()
     assert me is not None
     loop = asyncio.get_running_loop()

@@ -23,7 +23,7 @@ from chatdesk.cluster.dialogue import Ask, Refuse, Repeat
 from chatdesk.cluster.history import USUAL_WINDOW, request_for, summary_request, to_fold
 from chatdesk.cluster.prompts import Answer, decode_answer, encode_answer
 from chatdesk.cluster.streams import answers_stream
-from chatdesk.errors import ChatdeskError, ProviderError
+from chatdesk.errors import ChatdeskError, ContextOverflow, ProviderError
 from chatdesk.providers.nats.subjects import Subjects
 from chatdesk.providers.nats.wire import HEARTBEAT_S, Alive, Told, encode_told
 
@@ -114,12 +114,9 @@ class Answerer:
             await voice.say(_last(answer))
 
     async def _made(self, user: str, ask: Ask, voice: _Voice) -> Answer:
-        summary, folded = ask.summary, 0
         try:
-            if wanted := to_fold(ask, self._window, self._system):
-                request = summary_request(user, ask, wanted, self._window, self._system)
-                text, _model, _usage = await self._reply(request, voice, aloud=False)
-                summary, folded = text.strip() or ask.summary, wanted
+            folded = to_fold(ask, self._window, self._system)
+            summary = await self._summary(user, ask, folded, voice) if folded else ask.summary
             text, model, usage = await self._reply(
                 request_for(
                     user, ask, system=self._system, turns=ask.turns[folded:], summary=summary
@@ -137,6 +134,18 @@ class Answerer:
             summary=summary if folded else "",
             folded=folded,
         )
+
+    async def _summary(self, user: str, ask: Ask, folded: int, voice: _Voice) -> str:
+        """What stands for the oldest turns. Raises ChatdeskError, but not for turns that cannot be
+        summarised: a conversation with a turn as long as the window could never go on.
+        """
+        request = summary_request(user, ask, folded, self._window, self._system)
+        try:
+            text, _model, _usage = await self._reply(request, voice, aloud=False)
+        except ContextOverflow:
+            log.info("turns as long as the window are left out without a summary")
+            return ask.summary
+        return text.strip() or ask.summary
 
     async def _reply(
         self, request: Request, voice: _Voice, aloud: bool = True

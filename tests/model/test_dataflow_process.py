@@ -6,6 +6,8 @@ import asyncio
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -167,6 +169,40 @@ def test_a_killed_cluster_neither_loses_nor_repeats_an_answered_turn(cluster: Cl
     assert cluster.kept(3) == [["zero", "one", "two"]]
 
 
+def test_a_user_can_begin_anew(cluster: Cluster) -> None:
+    cluster.start()
+
+    async def converse() -> list[str]:
+        await cluster.say("anna", Prompt("zero"))
+        return [
+            await cluster.say("anna", Prompt("new", forget=True)),
+            await cluster.say("anna", Prompt("more")),
+        ]
+
+    assert asyncio.run(converse()) == ["0 turns, new", "1 turns, more"]
+    assert cluster.kept(3) == [["zero"], ["new", "more"]]
+
+
+def test_the_command_line_is_a_thin_client(cluster: Cluster, server: NatsServer) -> None:
+    cluster.start()
+    asyncio.run(cluster.say("anna", Prompt("zero")))
+
+    def ask(*arguments: str) -> str:
+        asked = subprocess.run(
+            [sys.executable, "-m", "chatdesk", "ask", "--nats", server.url, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=True,
+        )
+        assert asked.stderr == ""
+        return asked.stdout
+
+    assert ask("--user", "anna", "one") == "1 turns, one\n"
+    assert ask("--user", "bob", "one") == "0 turns, one\n"
+    assert ask("--user", "anna", "--new", "two") == "0 turns, two\n"
+
+
 def test_a_prompt_that_is_sent_twice_is_answered_once(cluster: Cluster) -> None:
     cluster.start()
     prompt = Prompt("the same")
@@ -230,11 +266,12 @@ def test_a_cluster_that_lost_its_disk_has_its_conversations_back(cluster: Cluste
     assert cluster.kept(count + 1) == [[*map(str, range(count)), "new"]]
 
 
-def test_a_conversation_that_fills_the_window_goes_on_with_a_summary(
-    tmp_path: Path, server: NatsServer, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("too_long", ["", "1"], ids=["summarised", "too long to be summarised"])
+def test_a_conversation_that_fills_the_window_goes_on(
+    tmp_path: Path, server: NatsServer, monkeypatch: pytest.MonkeyPatch, too_long: str
 ) -> None:
     monkeypatch.setattr(supervisor, "FLOW", "scripted_dataflow:flow()")
-    cluster = Cluster(tmp_path, server, SCRIPTED_WINDOW="512")
+    cluster = Cluster(tmp_path, server, SCRIPTED_WINDOW="512", SCRIPTED_TOO_LONG=too_long)
     cluster.start()
     try:
 
