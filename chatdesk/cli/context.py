@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property, wraps
+from functools import cached_property, partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
@@ -177,7 +177,8 @@ class Context:
             return self.local_engine(on_state)
         from chatdesk.providers.llama.parallel import ParallelEngine
 
-        return ParallelEngine(self.chooser.resolve, on_state, parallel, self.chooser.check)
+        check = partial(self.chooser.check, sequences=parallel)
+        return ParallelEngine(self.chooser.resolve, on_state, parallel, check)
 
     def remote_provider(self) -> RemoteProvider:
         """Who asks servers for replies."""
