@@ -11,9 +11,9 @@ def waiting_words(event: Waiting) -> str:
     """One line without an end: "Mistral is busy. Trying again in 7 s"."""
     if event.reason == "loading":
         return "Loading the model"
-    if event.reason == "queued":
-        return "Waiting for another reply to finish"
     why = event.why.strip().rstrip(".")
+    if event.reason == "queued":
+        return why or "Waiting for another reply to finish"
     if event.reason == "connecting":
         return why or "Connecting"
     again = "Trying again"

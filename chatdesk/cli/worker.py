@@ -72,11 +72,16 @@ def worker(context: Context, /, model: str | None, parallel: int, **options: Any
     def make(on_state: OnState) -> Pumped:
         return context.pool_engine(parallel, on_state)
 
-    pool_worker = PoolWorker(
-        settings, Generation(make, chosen.name, chosen.reference), print_text
-    )  # fmt: skip
+    generation = Generation(make, chosen.name, chosen.reference)
+    pool_worker = PoolWorker(settings, generation, _say)
     complete, interrupted = asyncio.run(_run(pool_worker))
     return 130 if interrupted and not complete else int(not complete)
+
+
+def _say(line: str) -> None:
+    # A worker goes on although nobody reads what it says.
+    with suppress(OSError, UsageError):
+        print_text(line)
 
 
 async def _run(pool_worker: PoolWorker) -> tuple[bool, bool]:

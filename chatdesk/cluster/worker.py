@@ -1,9 +1,9 @@
 """A worker: joins a queue group at a NATS server and answers requests until it is told to stop.
 
-This module is what comes in and when: connection, subscriptions, the clock, the end. What becomes
-of a request stands in desk.py, how its client is told in replies.py and outbox.py, who may answer
-it in room.py and offers.py. Everything runs in one asyncio loop, but for the model
-(generation.py). Nothing of what is said is logged.
+This module is its life: connection, subscriptions, the clock, the end. What comes in is looked at
+in reception.py and becomes a reply in desk.py; its client is told by replies.py and outbox.py; who
+answers it is decided in room.py and offers.py. Everything runs in one asyncio loop, but for the
+model (generation.py). Nothing of what is said is logged.
 """
 
 from __future__ import annotations
@@ -21,44 +21,22 @@ from typing import Any
 
 import nats.errors
 from nats.aio.client import Client
-from nats.aio.msg import Msg
 
-from chatdesk.chat.events import Failed
-from chatdesk.cluster.desk import Asked, Desk
+from chatdesk.cluster.desk import Desk
 from chatdesk.cluster.generation import Generation, Serving
-from chatdesk.cluster.handing import (
-    Free,
-    Hand,
-    Taken,
-    decode_between,
-    decode_hand,
-    encode_free,
-    is_hand,
-)
+from chatdesk.cluster.handing import Free, encode_free
 from chatdesk.cluster.kept import Kept
 from chatdesk.cluster.limits import Limits
 from chatdesk.cluster.listening import Listening, leave
 from chatdesk.cluster.offers import Offers
 from chatdesk.cluster.outbox import Outbox
+from chatdesk.cluster.reception import Reception
 from chatdesk.cluster.replies import Reply
 from chatdesk.cluster.room import Room
-from chatdesk.errors import ChatdeskError, ProviderError, UsageError
+from chatdesk.errors import ProviderError
 from chatdesk.providers.nats.connection import connect, disconnect
 from chatdesk.providers.nats.login import Login
-from chatdesk.providers.nats.subjects import (
-    DEFAULT_QUEUE,
-    Subjects,
-    checked_user,
-    own_inbox,
-)
-from chatdesk.providers.nats.wire import (
-    Busy,
-    Offer,
-    Told,
-    decode_request,
-    encode_offer,
-    encode_told,
-)
+from chatdesk.providers.nats.subjects import DEFAULT_QUEUE, Subjects
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +45,6 @@ _TICK_S = 0.25
 _LAST_WORDS_S = 1.0
 _OFFER_EVERY = 4  # ticks
 _FORGET_EVERY = 240
-# Messages that wait to be looked at; more stay with nats-py, which drops what is far too much.
-_MOST_ARRIVED = 1_000
-_RUN = re.compile(rb'"run":"([A-Za-z0-9_-]{1,64})"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +78,6 @@ class PoolWorker:
         self._subjects = settings.subjects
         self._generation = generation
         self._say = say
-        self._arrived: asyncio.Queue[Msg] = asyncio.Queue(_MOST_ARRIVED)
         self._draining = asyncio.Event()
         self._empty = asyncio.Event()
         self._at_once = asyncio.Event()
@@ -113,6 +87,7 @@ class PoolWorker:
         self._desk: Desk
         self._outbox: Outbox
         self._offers: Offers
+        self._reception: Reception
         self._listening: Listening
         self._kept: Kept
 
@@ -174,8 +149,17 @@ class PoolWorker:
             self._room_changed,
         )
         self._offers = Offers(self.id, self._client, self._subjects, self._desk, self._outbox)
+        self._reception = Reception(
+            self.id,
+            self._client,
+            self._subjects,
+            self._desk,
+            self._offers,
+            lambda: self._listening.settled(),
+            self._draining.is_set,
+        )
         self._listening = Listening(
-            self._client, self._subjects.chat("*"), settings.queue, self._arrived.put
+            self._client, self._subjects.chat("*"), settings.queue, self._reception.put
         )
         self._kept = Kept(self._client, self._subjects, settings.queue, self._desk, self._outbox)
         tasks: list[asyncio.Future[Any]] = [
@@ -183,7 +167,7 @@ class PoolWorker:
             for work in (
                 self._outbox.run(),
                 self._listening.run(),
-                self._take_all(),
+                self._reception.run(),
                 self._tick(),
                 self._kept.run(),
                 self._drain(),
@@ -239,7 +223,7 @@ class PoolWorker:
 
     async def _subscribe(self) -> None:
         subjects, queue = self._subjects, self._settings.queue
-        client, put = self._client, self._arrived.put
+        client, put = self._client, self._reception.put
         await self._outbox.begin()
         await client.subscribe(subjects.hand(self.id), cb=put)
         await client.subscribe(subjects.free, cb=put)
@@ -265,7 +249,7 @@ class PoolWorker:
         await self._listening.settled()
         if leaving:
             await asyncio.wait(leaving)
-        while self._desk.replies or not self._arrived.empty():
+        while self._desk.replies or not self._reception.idle:
             self._offers.offer_all()
             await asyncio.sleep(_TICK_S)
         self._empty.set()
@@ -321,148 +305,6 @@ class PoolWorker:
         await self._listening.settled()
         with suppress(nats.errors.Error):
             await self._client.publish(self._subjects.free, encode_free(Free(self.id)))
-
-    # -- what arrives ---------------------------------------------------------------------------
-
-    async def _take_all(self) -> None:
-        """Look at one message after the other, so that nothing happens in the middle of another."""
-        while True:
-            message = await self._arrived.get()
-            try:
-                await self._take(message)
-            except ChatdeskError as error:
-                log.info("a message could not be read: %s", type(error).__name__)
-            except nats.errors.Error as error:
-                log.info("a message could not be answered: %s", type(error).__name__)
-            except Exception:
-                log.exception("a message was not understood")
-
-    async def _take(self, message: Msg) -> None:
-        kind, *names = message.subject.removeprefix(f"{self._subjects.prefix}.").split(".")
-        if kind in ("hand", "free"):
-            await self._between_workers(message.data)
-            return
-        user = names[-1]
-        try:
-            checked_user(user)
-        except UsageError:
-            return
-        if kind in ("chat", "line") and is_hand(message.data):
-            self._desk.gate.check_size(len(message.data))
-            hand = decode_hand(message.data)
-            if hand.user == user:
-                await self._handed(hand, kind)
-            return
-        if not own_inbox(user, message.reply):
-            log.info("a request wants its answer somewhere else; it gets none")
-            return
-        if kind == "models":
-            await self._say_models(message.reply)
-        else:
-            await self._requested(kind, user, message.reply, message.data)
-
-    async def _requested(self, kind: str, user: str, inbox: str, data: bytes) -> None:
-        try:
-            self._desk.gate.check_size(len(data))
-            asked = Asked(user, inbox, decode_request(data))
-        except ChatdeskError as error:
-            if (run := _RUN.search(data[:300])) is not None:
-                await self._refuse(inbox, run[1].decode(), error)
-            return
-        if self._desk.repeat(asked):
-            return
-        if kind == "worker" and not self._desk.room.free:
-            told = Told(asked.request.run_id, self.id, -1, Busy())
-            await self._client.publish(inbox, encode_told(told))
-            return
-        try:
-            self._desk.admit(asked)
-        except ChatdeskError as error:
-            await self._refuse(inbox, asked.request.run_id, error)
-            return
-        await self._place(asked, kind, hops=0)
-
-    async def _place(self, asked: Asked, kind: str, hops: int, hand: Hand | None = None) -> None:
-        """Take a request in, or have another worker do it, or say that all are full."""
-        taken = await self._desk.take(asked, may_wait=True, hand=hand)
-        if taken is None:
-            self._desk.spawn(self._pass_on(asked, hops))
-            return
-        reply, place = taken
-        if place == "line" and kind == "chat":
-            # The room was filled while it was on its way; another worker may have some.
-            await self._listening.settled()
-            self._offers.offer(reply)
-        if place == "line":
-            self._desk.tell_places()
-
-    async def _pass_on(self, asked: Asked, hops: int) -> None:
-        await self._listening.settled()
-        if not await self._offers.pass_on(asked, hops):
-            busy = ProviderError(
-                "All workers are busy, and nobody more can wait.",
-                "Try again in a while.",
-                retryable=True,
-            )
-            with suppress(nats.errors.Error):
-                await self._refuse(asked.inbox, asked.request.run_id, busy)
-
-    async def _handed(self, hand: Hand, kind: str) -> None:
-        """Another worker wants this one to take a request."""
-        asked = Asked(hand.user, hand.reply, hand.request)
-        if not own_inbox(hand.user, hand.reply) or (hand.worker == self.id and hand.held):
-            return
-        if hand.held:
-            taken = self._desk.repeat(asked) or await self._take_over(asked, kind, hand)
-            await self._offers.answer(hand, taken)
-        elif not self._desk.repeat(asked):
-            try:
-                self._check_handed(asked, kind)
-            except ChatdeskError as error:
-                await self._refuse(asked.inbox, asked.request.run_id, error)
-            else:
-                await self._place(asked, kind, hand.hops, hand)
-
-    async def _take_over(self, asked: Asked, kind: str, hand: Hand) -> bool:
-        may_wait = kind == "line"
-        if self._draining.is_set() or not self._desk.room.has_place(may_wait=may_wait):
-            return False
-        try:
-            self._check_handed(asked, kind)
-        except ChatdeskError:
-            return False
-        taken = await self._desk.take(asked, may_wait=may_wait, hand=hand)
-        self._desk.tell_places()
-        return taken is not None
-
-    def _check_handed(self, asked: Asked, kind: str) -> None:
-        """Raises ChatdeskError. On a client's subject anything may pretend to be handed over, so
-        that the limits hold there, too.
-        """
-        if kind == "hand":
-            self._desk.check_model(asked.request)
-        else:
-            self._desk.admit(asked)
-
-    async def _between_workers(self, data: bytes) -> None:
-        match decode_between(data):
-            case Taken() as taken:
-                self._offers.answered(taken)
-            case Free(worker) if worker != self.id and not self._desk.room.free:
-                self._offers.offer_first(worker)
-            case Hand() as hand:
-                checked_user(hand.user)
-                await self._handed(hand, "hand")
-
-    async def _say_models(self, inbox: str) -> None:
-        room, serving = self._desk.room, self._desk.serving
-        offer = Offer(self.id, serving.name, serving.context_window, room.free, len(room.line))
-        await self._client.publish(inbox, encode_offer(offer))
-
-    async def _refuse(self, inbox: str, run_id: str, error: ChatdeskError) -> None:
-        """Say no once; nothing is kept of it."""
-        log.info("a request was refused: %s", type(error).__name__)
-        await self._client.publish(inbox, encode_told(Told(run_id, self.id, 0, Failed(error))))
 
 
 def _shut_out() -> ProviderError:

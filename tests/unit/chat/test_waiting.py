@@ -13,6 +13,7 @@ from chatdesk.chat.waiting import waiting_words
     [
         (Waiting("loading"), "Loading the model"),
         (Waiting("queued"), "Waiting for another reply to finish"),
+        (Waiting("queued", "Place 2 in the line."), "Place 2 in the line"),
         (Waiting("connecting"), "Connecting"),
         (Waiting("connecting", "Connecting to Mistral"), "Connecting to Mistral"),
         (Waiting("retrying", "Mistral is busy", 6.2), "Mistral is busy. Trying again in 7 s"),

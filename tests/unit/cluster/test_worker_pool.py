@@ -11,9 +11,12 @@ from pool_desk import Gate, Pool, Running, Talk, endless, in_pool, request, unti
 
 from chatdesk.chat.events import Delta, Failed, Finished, Started, Waiting
 from chatdesk.chat.provider import Request
+from chatdesk.cluster.generation import Generation
 from chatdesk.cluster.limits import Limits
+from chatdesk.cluster.worker import PoolWorker, Settings
 from chatdesk.errors import ProviderError, ReplyInterrupted
 from chatdesk.providers.nats.wire import Cancel, Got, Moved, Resend, encode_request
+from chatdesk.providers.scripted import ScriptedProvider
 
 
 async def asked_line(pool: Pool, worker: Running, text: str) -> Talk:
@@ -264,6 +267,23 @@ def test_a_worker_whose_model_thread_ends_tells_its_clients_and_ends(
             await worker.end()
 
     in_pool(server, test)
+
+
+def test_a_worker_that_is_told_to_stop_while_it_loads_stops() -> None:
+    class Slow(ScriptedProvider):
+        def load(self, model: str | None) -> None:
+            """It takes for ever."""
+
+    async def test() -> None:
+        worker = PoolWorker(
+            Settings("nats://127.0.0.1:9"), Generation(lambda state: Slow(), "m", None), print
+        )
+        running = asyncio.create_task(worker.run())
+        await asyncio.sleep(0)
+        worker.stop()
+        assert await asyncio.wait_for(running, 60) is True
+
+    asyncio.run(test())
 
 
 def test_a_worker_without_anything_to_do_ends_when_it_is_told(server: NatsServer) -> None:
