@@ -65,7 +65,7 @@ installer: setup
 	@$(BIN)/python packaging/build.py
 
 installer-test: clean-systems setup-installers
-	@echo 'What is missing is built first (5 to 20 minutes); the tests take about 15.'
+	@echo 'What is missing is built first (5 to 20 minutes); the tests take about 20.'
 	@$(BIN)/python packaging/build.py --missing
 	$(PYTEST) -rs tests/installer
 
