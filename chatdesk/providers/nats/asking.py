@@ -208,7 +208,9 @@ class _Reply:
         if not self._keep:
             raise NoWorker
         attempt = Attempt(asker.client, asker.subjects, asker.user, request, asker.timing)
-        if not (self._started or self._losses):
+        if self._losses:
+            self._tell(Notice(f"The worker stopped answering. {KEPT}."))
+        else:
             self._tell(Waiting("queued", KEPT))
         try:
             answer = await _answered(attempt)
@@ -283,7 +285,9 @@ class _Reply:
                 if self._started:
                     return
                 self._started = True
-                event = replace(event, left_out=(*self._left_out, *event.left_out))
+                known = {message.id for message in self._request.messages}
+                left_out = (id for id in event.left_out if id in known)
+                event = replace(event, left_out=(*self._left_out, *left_out))
             case Waiting() if self._started:
                 return
             case PromptProgress() if self._spoke or not self._started:

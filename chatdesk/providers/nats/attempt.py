@@ -60,6 +60,8 @@ class Timing:
     look: float = 0.2
 
 
+# All messages of an attempt: about a million tokens. A worker that writes more is broken.
+_MOST_BYTES = 256 * 1024 * 1024
 # How often the same missing message is asked for.
 _MOST_RESENDS = 5
 # After which who has it is believed without the word of who had it.
@@ -97,6 +99,16 @@ class ServerGone(ProviderError):
         )
 
 
+class TooMuch(ProviderError):
+    """A worker sent more than any model writes."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"A worker sent more than {_MOST_BYTES // 1024 // 1024} MB. That is no model's answer.",
+            "Tell whoever runs the workers.",
+        )
+
+
 class Attempt:
     """Belongs to the client's loop. strange: the last message that could not be read."""
 
@@ -115,6 +127,7 @@ class Attempt:
         self._first: Told | None = None  # it decided that a worker has it, and is still to be told
         self._strangers: set[str] = set()
         self._resends = 0
+        self._bytes = 0
         now = asyncio.get_running_loop().time()
         self._heard_at = now
         self._asked_at = now
@@ -243,7 +256,10 @@ class Attempt:
         self._patience = self._timing.lost
 
     def _read(self, message: Msg) -> Told | None:
-        """What a message says; None for what does not belong here."""
+        """What a message says; None for what does not belong here. Raises TooMuch."""
+        self._bytes += len(message.data)
+        if self._bytes > _MOST_BYTES:
+            raise TooMuch
         try:
             told = decode_told(message.data)
         except WireError as error:

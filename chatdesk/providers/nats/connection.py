@@ -12,7 +12,6 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,9 +112,16 @@ async def disconnect(client: Client) -> None:
     """Close a connection, in whatever state it is; what was published is sent before, if it can."""
     # nats-py writes to the connection, though it may be broken, and waits for the end of a failed
     # TLS handshake, which never comes.
-    with suppress(OSError, nats.errors.Error, TimeoutError):
+    try:
         async with asyncio.timeout(_CLOSE_S):
             await client.close()
+    except (OSError, nats.errors.Error, TimeoutError):
+        pass
+    except asyncio.CancelledError:
+        # Of what it waits for, which a cancelled task of its own has waited for, too.
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
 
 
 def trusting(ca: Path | None) -> ssl.SSLContext | None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chatdesk import diagnostics
-from chatdesk.chat.events import Event, Failed, Finished, Started, Waiting
+from chatdesk.chat.events import Event, Failed, Finished, Notice, Started, Waiting
 from chatdesk.errors import ChatdeskError, NotFound, ProviderError, ReplyInterrupted, UsageError
 from chatdesk.providers.nats.asking import (
     KEPT,
@@ -83,10 +83,13 @@ class NatsApi:
             match event:
                 case Finished() | Failed():
                     last = event
-                case Started():
-                    tell(replace(event, provider=profile.name))
-                case Waiting(why=why) if why == KEPT:
-                    tell(replace(event, why=f"{_nobody(profile)}. {KEPT}"))
+                case Started(model=model):
+                    tell(replace(event, model=server_words(model), provider=profile.name))
+                case Waiting(why=why):
+                    kept = f"{_nobody(profile)}. {KEPT}" if why == KEPT else ""
+                    tell(replace(event, why=kept or server_words(why)))
+                case Notice(text=text):
+                    tell(Notice(server_words(text)))
                 case _:
                     tell(event)
 
@@ -152,6 +155,8 @@ def _nobody(profile: Profile) -> str:
 def _problem(error: ChatdeskError, profile: Profile, keyed: bool) -> ChatdeskError:
     """An error of the workers or of the way to them, as one of this provider."""
     name = profile.name
+    # Workers' own words are among them.
+    error.what, error.advice = server_words(error.what), server_words(error.advice)
     match error:
         case ServerProblem() | ReplyInterrupted():
             return error
@@ -181,10 +186,10 @@ def _problem(error: ChatdeskError, profile: Profile, keyed: bool) -> ChatdeskErr
             why = f"The connection to {name} was lost"
             return _again(f"{why}.", "Try again when its NATS server is there.", "soon", why)
         case NotFound():
-            return NoSuchModel(server_words(error.what), server_words(error.advice))
+            return NoSuchModel(error.what, error.advice)
         case ProviderError(retryable=True):
-            what = server_words(error.what)
-            return _again(what, server_words(error.advice), "few", what.rstrip("."), error.detail)
+            why = error.what.rstrip(".")
+            return _again(error.what, error.advice, "few", why, error.detail)
     return error
 
 

@@ -308,6 +308,24 @@ def test_a_worker_that_speaks_before_it_started_is_not_believed(nats: NatsServer
     asyncio.run(run())
 
 
+def test_a_worker_that_never_ends_is_stopped(
+    nats: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatdesk.providers.nats.attempt._MOST_BYTES", 100_000)
+
+    async def run() -> None:
+        async with ScriptedWorker(nats.url) as worker, desk(nats) as person:
+            heard = person.ask()
+            work = await worker.work()
+            await work.say(STARTED)
+            for _ in range(3):
+                await work.write("x" * 40_000)
+            assert "no model's answer" in (await heard.error()).what
+            await work.wait_for(Cancel)
+
+    asyncio.run(run())
+
+
 def test_events_at_the_wrong_time_are_left_out(nats: NatsServer) -> None:
     async def run() -> None:
         async with ScriptedWorker(nats.url) as worker, desk(nats) as person:

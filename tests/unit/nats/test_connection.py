@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import trustme
 from asking_desk import desk, request
+from nats.aio.client import Client
 from nats_server import NatsServer
 from scripted_worker import STARTED, ScriptedWorker
 
@@ -85,6 +86,34 @@ def test_a_key_goes_to_no_server_that_another_one_names() -> None:
                 await disconnect(client)
                 assert b"the-password" in server.heard
             assert (other.callers, other.heard) == (0, b"")
+
+    asyncio.run(run())
+
+
+def test_a_connection_is_closed_in_whatever_state_it_is(nats: NatsServer) -> None:
+    async def run() -> None:
+        client = await connect(nats.url, read_login(None))
+        nats.kill()
+        while client.is_connected:
+            await asyncio.sleep(0.01)
+        # As at the end of a loop: its tasks are cancelled, wherever they are.
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await disconnect(client)
+        assert client.is_closed
+        await disconnect(client)
+
+        class Halfway(Client):
+            async def close(self) -> None:
+                await asyncio.sleep(0)
+                raise asyncio.CancelledError
+
+        await disconnect(Halfway())
+        closing = asyncio.ensure_future(disconnect(Halfway()))
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
 
     asyncio.run(run())
 

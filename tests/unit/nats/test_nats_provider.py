@@ -14,7 +14,7 @@ from remote_desk import RemoteDesk, Reply, open_remote
 from scripted_worker import MODEL, STARTED, ScriptedWorker, WorkerThread
 
 from chatdesk import diagnostics
-from chatdesk.chat.events import Delta, Failed, PromptProgress, Started, Waiting
+from chatdesk.chat.events import Delta, Failed, Notice, PromptProgress, Started, Waiting
 from chatdesk.credentials import Secret
 from chatdesk.errors import NotFound, ProviderError, ReplyInterrupted, UsageError
 from chatdesk.providers.nats.wire import Cancel, Offer
@@ -181,6 +181,23 @@ def test_what_a_worker_refuses_is_told_in_its_words(
     reply.wait()
     assert isinstance(reply.error, kind)
     assert reply.error.told == error.told
+
+
+def test_what_a_worker_says_is_made_fit_to_be_shown(
+    desk: RemoteDesk, lab: Profile, hire: Hire
+) -> None:
+    worker = hire()
+    reply = desk.start("Lab:", "Hello")
+    work = worker.work()
+    worker.do(
+        work.say(Waiting("queued", "Next\x1b[2J\u202e"), Started("Mo\ndel\x00", 1, 1, ("?",)))
+    )
+    worker.do(work.say(Notice("Look\x07 here"), Failed(UsageError("No\x1b!", "Go\u2066."))))
+    reply.wait()
+    assert any(wait.why == "Next[2J" for wait in reply.of(Waiting))
+    assert (reply.started.model, reply.started.left_out) == ("Mo del", ())
+    assert reply.notices == ["Look here"]
+    assert reply.error.told == "No! Go."
 
 
 def test_a_refusal_for_now_is_tried_again(desk: RemoteDesk, lab: Profile, hire: Hire) -> None:
