@@ -30,6 +30,8 @@ from chatdesk.providers.nats.login import Login, new_seed, read_login
 from chatdesk.providers.nats.subjects import Subjects
 from chatdesk.store.exchanges import Exchanges
 
+pytestmark = pytest.mark.skipif(sys.version_info >= (3, 13), reason="there is no Bytewax for it")
+
 TESTS = Path(__file__).parents[1]
 
 
