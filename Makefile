@@ -8,7 +8,8 @@ SHELL := /bin/sh
 
 PYTHON ?= $(shell sh packaging/find-python.sh)
 BIN := .venv/bin
-PYTEST := $(BIN)/pytest -q
+# Containers often set the variable: then each program that a test starts is compiled anew.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q
 
 help:
 	@echo 'make run      set up and open the window (in the terminal where there is no display)'
