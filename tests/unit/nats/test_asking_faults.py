@@ -271,6 +271,39 @@ def test_a_request_is_kept_until_a_worker_comes(nats: NatsServer) -> None:
     asyncio.run(run())
 
 
+def test_a_reply_whose_worker_was_the_only_one_is_kept_and_goes_on_later(nats: NatsServer) -> None:
+    async def run() -> None:
+        async with (
+            ScriptedWorker(nats.url, "w1") as first,
+            ScriptedWorker(nats.url, "w2", roles=()) as later,
+            desk(nats, SOON) as person,
+        ):
+            stream = later.client.jetstream()
+            await stream.add_stream(name="KEPT", subjects=["chatdesk.kept.*"])
+            heard = person.ask(keep=True)
+            work = await first.work()
+            await work.say(STARTED)
+            await work.write("one")
+            await heard.until_text("one")
+            await first.stop()
+            pulled = await stream.pull_subscribe("chatdesk.kept.*", "workers")
+            (message,) = await pulled.fetch(1, timeout=60)
+            wanted, reply = decode_kept(message.data)
+            assert wanted.continuation == "one"
+            work = await later.take(wanted, "anyone", reply)
+            await work.say(STARTED)
+            await work.write(" two")
+            await work.finish()
+            await heard.end()
+            assert heard.text == "one two"
+            assert heard.notices == [
+                "The worker stopped answering. The request is kept until a worker comes.",
+                "w1 stopped answering. Another worker goes on.",
+            ]
+
+    asyncio.run(run())
+
+
 def test_a_server_that_keeps_nothing_is_told_as_such(nats: NatsServer) -> None:
     async def run() -> None:
         async with desk(nats) as person:
