@@ -68,7 +68,22 @@ def _path(argument: str) -> str:
 
 def _in_terminal() -> bool:
     """Whether somebody reads standard error where the command was typed."""
-    return sys.stderr.isatty()
+    return sys.stderr.isatty() and (sys.platform != "win32" or _is_console(sys.stderr.fileno()))
+
+
+def _is_console(descriptor: int) -> bool:
+    """Windows: whether this is a console, and not the null device, which is a terminal there too.
+
+    A program without a console of its own, as the window is, has the null device instead.
+    """
+    if sys.platform != "win32":
+        return False
+    import ctypes
+    import msvcrt
+
+    mode = ctypes.c_uint32()
+    handle = ctypes.c_void_p(msvcrt.get_osfhandle(descriptor))
+    return bool(ctypes.windll.kernel32.GetConsoleMode(handle, ctypes.byref(mode)))
 
 
 def why_no_window() -> str | None:

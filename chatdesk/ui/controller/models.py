@@ -109,7 +109,7 @@ class Models(QObject):
         models = [file for file in files if file.lower().endswith(".gguf")]
         if not models:
             self._show_error(
-                ModelError("This is not a model file.", "Drop a file whose name ends in .gguf.")
+                ModelError("This is not a model file.", "Choose a file whose name ends in .gguf.")
             )
             self._load_any()
             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import io
 import logging
 import os
 import socket
@@ -17,6 +19,7 @@ import pytest
 
 import chatdesk
 from chatdesk.cli import root
+from chatdesk.cli.window import _in_terminal
 from chatdesk.paths import DataDir
 
 if TYPE_CHECKING:
@@ -233,6 +236,42 @@ def test_a_model_file_that_is_not_there_is_one_line_in_a_terminal(
     assert result.code == 1
     assert "missing.gguf" in one_line(result.err)
     assert window.opened == []
+
+
+class TerminalStream(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return 2
+
+
+def test_standard_error_that_is_a_terminal_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(sys, "stderr", TerminalStream())
+    assert _in_terminal()
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert not _in_terminal()
+
+
+@pytest.mark.parametrize("console", [True, False])
+def test_on_windows_the_null_device_is_not_taken_for_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, console: bool
+) -> None:
+    asked: list[int | None] = []
+
+    def mode_of(handle: ctypes.c_void_p, mode: object) -> int:
+        asked.append(handle.value)
+        return int(console)
+
+    kernel = types.SimpleNamespace(GetConsoleMode=mode_of)
+    crt = types.SimpleNamespace(get_osfhandle=lambda descriptor: 100 + descriptor)
+    monkeypatch.setattr(ctypes, "windll", types.SimpleNamespace(kernel32=kernel), raising=False)
+    monkeypatch.setitem(sys.modules, "msvcrt", crt)  # type: ignore[arg-type]
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(sys, "stderr", TerminalStream())
+    assert _in_terminal() == console
+    assert asked == [102]
 
 
 @linux_only
