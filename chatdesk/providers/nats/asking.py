@@ -316,7 +316,8 @@ class _Reply:
                 "Try again.",
                 retryable=True,
             )
-        self._notice = f"{worker} stopped answering. Another worker goes on."
+        if self._started:  # else nothing of the reply was seen, and the next worker begins it
+            self._notice = f"{worker} stopped answering. Another worker goes on."
 
 
 async def _answered(attempt: Attempt, subject: str | None = None) -> Answer:
