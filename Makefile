@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests setup-installers run test lint test-unit test-model test-ui test-e2e smoke bench
+.PHONY: help setup setup-tests setup-installers run test lint test-unit test-pool test-model test-ui test-e2e smoke bench
 .PHONY: installer installer-test clean-systems package-test clean distclean
 
 PYTHON ?= $(shell sh packaging/find-python.sh)
@@ -35,14 +35,18 @@ run: setup
 	@exec $(BIN)/chatdesk
 
 # Every group runs, so that one run tells all that is wrong. The groups are processes of their own:
-# the unit tests prove that nothing below the window needs Qt, the e2e tests start real windows.
+# the unit tests prove that nothing below the window needs Qt, the e2e tests start real windows. The
+# pool's tests mostly wait, for what is silent or gone, so they do it beside the others.
 test: lint
-	@failed=; \
+	@failed=; log=$$(mktemp); \
+	$(PYTEST) tests/pool >"$$log" 2>&1 & pool=$$!; \
+	trap 'kill $$pool 2>/dev/null; rm -f "$$log"' EXIT; \
 	for group in unit model ui e2e; do \
-	    find tests/$$group -name 'test_*.py' 2>/dev/null | grep -q . || continue; \
 	    echo "== tests/$$group"; \
 	    $(PYTEST) tests/$$group || failed="$$failed $$group"; \
 	done; \
+	wait $$pool || failed="$$failed pool"; \
+	echo "== tests/pool"; cat "$$log"; \
 	if [ -n "$$failed" ]; then echo "Failed:$$failed" >&2; exit 1; fi
 
 lint: setup-tests
@@ -51,7 +55,7 @@ lint: setup-tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-test-unit test-model test-ui test-e2e: test-%: setup-tests
+test-unit test-pool test-model test-ui test-e2e: test-%: setup-tests
 	$(PYTEST) tests/$*
 
 smoke: setup
