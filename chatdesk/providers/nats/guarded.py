@@ -2,14 +2,20 @@
 
 By itself nats-py would also reconnect, with the key, to whatever other servers a server names, and
 send a password unencrypted to a tls:// address whose answer says that it does not encrypt.
+
+And it would stop reading, without a word, at the first message whose header or reply subject is no
+text; a server passes such on to whoever listens.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import nats.errors
 from nats.aio.client import Client
+
+log = logging.getLogger(__name__)
 
 
 class NotEncrypted(nats.errors.Error):
@@ -25,6 +31,14 @@ class GuardedClient(Client):
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         await super()._process_info(info | {"connect_urls": None}, initial_connection)
+
+    async def _process_msg(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes
+    ) -> None:
+        try:
+            await super()._process_msg(sid, subject, reply, data, headers)
+        except (UnicodeDecodeError, IndexError) as error:
+            log.info("a message is dropped, its header is none: %s", type(error).__name__)
 
     def _connect_command(self) -> bytes:
         server = self._current_server
