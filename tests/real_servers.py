@@ -30,7 +30,7 @@ MODEL = "smollm2"
 MISSING = "unloadable"  # llama-cpp-python's server lists it, its file does not exist
 CONTEXT = 1024  # tokens, of one conversation
 SLOTS = 4  # llama.cpp's server writes so many replies at once
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 _RUNNER = Path(__file__).with_name("run_llama_server.py")
 
 

@@ -19,6 +19,15 @@ import pytest
 from hands import Desk, wait_until
 from keyring_home import KeyringHome, keyring_home, terminal
 
+LONGEST_S = 300  # of a test: several waits of hands.PATIENCE_S, on a computer that is busy
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests in real windows their time."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.timeout(LONGEST_S))
+
 
 @contextmanager
 def background(

@@ -197,11 +197,16 @@ class Desk:
     def press(
         self, *, name: str | None = None, role: str | None = None, id: str | None = None
     ) -> None:
-        """Click the middle of the first element that matches, when it is there."""
-        found = wait_until(
-            lambda: self.find(name=name, role=role, id=id), f"name={name} role={role} id={id}"
-        )
-        x, y, width, height = found[0]["box"]
+        """Click the middle of the first element that matches, when it is there and stays there."""
+        boxes: list[list[int]] = []
+
+        def rests() -> bool:
+            found = self.find(name=name, role=role, id=id)
+            boxes.append(found[0]["box"] if found else [])
+            return bool(found) and boxes[-2:] == [boxes[-1]] * 2
+
+        wait_until(rests, f"name={name} role={role} id={id}")
+        x, y, width, height = boxes[-1]
         self.click(x + width // 2, y + height // 2)
 
     def _read(self, *arguments: str) -> Any:

@@ -26,7 +26,7 @@ from jeepney.bus import parse_addresses
 from jeepney.bus_messages import message_bus
 from jeepney.io.blocking import DBusConnection, Proxy, prep_socket
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 PASSWORD = "pw of the keyring"
 SECRETS = "org.freedesktop.secrets"
 _SERVICES = Path("/usr/share/dbus-1/services")

@@ -60,9 +60,13 @@ def main() -> int:
     desktop = Atspi.get_desktop(0)
     found: list[dict[str, Any]] = []
     for index in range(desktop.get_child_count()):
-        application = desktop.get_child_at_index(index)
-        if application is not None and application.get_process_id() == pid:
-            walk(application, found, sys.argv[2] == "tree")
+        try:
+            application = desktop.get_child_at_index(index)
+            if application is None or application.get_process_id() != pid:
+                continue
+        except GLib.Error:  # another one that has just ended
+            continue
+        walk(application, found, sys.argv[2] == "tree")
     json.dump(found, sys.stdout)
     return 0
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import remote_hands
-from hands import PROGRAM, Desk
+from hands import PATIENCE_S, PROGRAM, Desk
 from keyring_home import KeyringHome
 from real_servers import KEY, MODEL, RealServer
 
@@ -274,7 +274,7 @@ def test_the_window_writes_no_key(
     remote_hands.send(desk, LONG)
     remote_hands.reply(desk, "being written", count=2, letters=10)
     desk.process.send_signal(signal.SIGSEGV)
-    assert desk.process.wait(30) == -signal.SIGSEGV
+    assert desk.process.wait(PATIENCE_S) == -signal.SIGSEGV
     desk.start("--verbose")
     remote_hands.reply(desk, "interrupted", count=2)
     watched.said["after the crash"] = "\n".join(windows(desk)) + json.dumps(desk.accessible())

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hands import PROGRAM, Desk, wait_until
+from hands import PATIENCE_S, PROGRAM, Desk, wait_until
 from real_servers import model_file
 
 NAMES = ("small model.gguf", "großes Modell 100%.gguf", "-dash.gguf")
@@ -40,7 +40,7 @@ def start_again(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         cwd=cwd,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -127,6 +127,13 @@ def announcements(desk: Desk, tmp_path: Path) -> Any:
         watcher = subprocess.Popen(
             ["xev", "-root"], env=desk.environment, stdout=output, stderr=subprocess.DEVNULL
         )
+
+    def watches() -> bool:
+        change = ["xprop", "-root", "-format", "_WATCHED", "8s", "-set", "_WATCHED", "yes"]
+        subprocess.run(change, env=desk.environment, check=True)
+        return b"_WATCHED" in log.read_bytes()
+
+    wait_until(watches, "xev to watch")
     yield lambda: log.read_bytes().count(b"(_NET_STARTUP_INFO_BEGIN)")
     watcher.kill()
     watcher.wait()

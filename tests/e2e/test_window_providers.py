@@ -5,16 +5,12 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
 import remote_hands as hands
 from hands import Desk, wait_until
 from keyring_home import KeyringHome
 from real_servers import KEY, MISSING, MODEL, RealServer
 from real_servers import llama_server as started
 from remote_hands import LONG, QUESTION
-
-# Long stories, with two servers and the window on a computer that may be busy otherwise.
-pytestmark = pytest.mark.timeout(300)
 
 WRONG_KEY = "sk-this-key-opens-nothing"
 

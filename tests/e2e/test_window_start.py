@@ -6,7 +6,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from hands import PROGRAM, Desk, wait_until
+from hands import PATIENCE_S, PROGRAM, Desk, wait_until
 
 
 def test_the_composer_has_the_focus_at_the_start(desk: Desk) -> None:
@@ -21,7 +21,11 @@ def test_the_composer_has_the_focus_at_the_start(desk: Desk) -> None:
 def test_a_second_start_hands_over_to_the_first_window(desk: Desk) -> None:
     desk.start()
     second = subprocess.run(
-        [str(PROGRAM)], env=desk.environment, stdin=subprocess.DEVNULL, timeout=60, check=False
+        [str(PROGRAM)],
+        env=desk.environment,
+        stdin=subprocess.DEVNULL,
+        timeout=PATIENCE_S,
+        check=False,
     )
     assert second.returncode == 0
     assert desk.process is not None
@@ -51,9 +55,10 @@ def test_a_file_that_is_no_model_is_explained_and_the_window_goes_on(
 def test_a_termination_request_saves_as_closing_does(desk: Desk) -> None:
     desk.start()
     desk.type("Unsent words")
+    wait_until(lambda: desk.find(id="composer")[0]["text"] == "Unsent words", "the words")
     assert desk.process is not None
     desk.process.terminate()
-    assert desk.process.wait(30) == 0
+    assert desk.process.wait(PATIENCE_S) == 0
     desk.start()
     composer = wait_until(lambda: desk.find(id="composer"), "the composer")[0]
     assert composer["text"] == "Unsent words"
@@ -64,9 +69,10 @@ def test_keys_that_a_busy_window_had_not_taken_yet_are_saved_at_termination(desk
     assert desk.process is not None
     desk.process.send_signal(signal.SIGSTOP)
     desk.type("Typed into a busy window")
+    desk.title()  # the server has answered: it has handed the keys on
     desk.process.terminate()
     desk.process.send_signal(signal.SIGCONT)
-    assert desk.process.wait(30) == 0
+    assert desk.process.wait(PATIENCE_S) == 0
     desk.start()
     composer = wait_until(lambda: desk.find(id="composer"), "the composer")[0]
     assert composer["text"] == "Typed into a busy window"
