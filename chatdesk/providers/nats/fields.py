@@ -29,9 +29,16 @@ def dump(values: dict[str, Any]) -> bytes:
 
 
 def load(data: bytes) -> dict[str, Any]:
-    """The object of a message of this version. Raises WireError."""
+    """The object of a message of this version, whose texts can all be kept and sent on.
+
+    Raises WireError.
+    """
     try:
-        values = json.loads(data)
+        text = data.decode("utf-8")
+        values = json.loads(text)
+        if "\\u" in text:  # perhaps half of a surrogate pair
+            plain = json.dumps(values, ensure_ascii=False).encode("utf-8", "replace")
+            values = json.loads(plain)
     except (ValueError, RecursionError):
         raise WireError("A message is no JSON.") from None
     if not isinstance(values, dict):

@@ -184,6 +184,23 @@ def test_a_request_with_any_field_wrong_is_refused_or_read_as_one(
     assert decode_request(encode_request(decoded)) == decoded
 
 
+@pytest.mark.parametrize(
+    "half", [b"\\ud800", b"\\uDFFF", "\ud800".encode("utf-8", "surrogatepass")]
+)
+def test_half_a_surrogate_pair_of_others_is_not_taken_over(half: bytes) -> None:
+    """No database and no other message could hold it."""
+    request = Request("c", (PromptMessage(Role.USER, "a half b"),))
+    data = encode_request(request).replace(b"half", half)
+    for encoding in ("utf-8", "utf-16", "utf-32"):  # all of which json.loads reads by itself
+        try:
+            read = decode_request(data.decode("utf-8", "surrogatepass").encode(encoding))
+        except (WireError, UnicodeEncodeError):
+            continue
+        assert read.messages[0].content == "a ? b"
+    whole = decode_request(data.replace(half, b"\\ud83d\\ude00"))
+    assert whole.messages[0].content == "a \N{GRINNING FACE} b"
+
+
 def test_deep_json_is_refused() -> None:
     with pytest.raises(WireError):
         decode_told(b'{"v":1,"a":' + b"[" * 100_000)
