@@ -31,6 +31,7 @@ from chatdesk.cluster.dialogue import Dialogue, Exchange, Limits, Step
 from chatdesk.cluster.prompts import Answer, Prompt, decode_answer, decode_prompt
 from chatdesk.cluster.runtime import ANSWERS, PROMPTS, Asking, Runtime
 from chatdesk.cluster.streams import Stored
+from chatdesk.cluster.supervisor import end_with_supervisor
 from chatdesk.providers.nats.fields import WireError
 from chatdesk.store.exchanges import Exchanges, KeptExchange
 
@@ -48,6 +49,7 @@ def flow(configuration: Configuration | None = None, asking: Asking | None = Non
 
     asking: how workers are asked, None: over the same NATS server.
     """
+    end_with_supervisor()
     if configuration is None:
         configuration = from_environment()
     if asking is None:
