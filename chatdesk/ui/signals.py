@@ -10,15 +10,22 @@ import signal
 import socket
 from collections.abc import Callable
 
-from PySide6.QtCore import QCoreApplication, QEventLoop, QObject, QSocketNotifier
+from PySide6.QtCore import QObject, QSocketNotifier, QTimer
+
+# What was typed before the request may still be on its way through the window system's queue and
+# Qt's thread that reads it; it belongs to the draft that is saved.
+GRACE_MS = 200
 
 
 class QuitSignals(QObject):
-    """Calls quit in the GUI thread when the process is asked to end. Main thread only."""
+    """Calls quit in the GUI thread soon after the process is asked to end. Main thread only."""
 
     def __init__(self, quit_window: Callable[[], object], parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._quit = quit_window
+        self._grace = QTimer(self)
+        self._grace.setSingleShot(True)
+        self._grace.setInterval(GRACE_MS)
+        self._grace.timeout.connect(quit_window)
         self._read, self._write = socket.socketpair()
         self._read.setblocking(False)
         self._write.setblocking(False)
@@ -36,6 +43,7 @@ class QuitSignals(QObject):
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._wakeup_before)
         self._notifier.setEnabled(False)
+        self._grace.stop()
         self._read.close()
         self._write.close()
 
@@ -48,8 +56,6 @@ class QuitSignals(QObject):
             numbers = self._read.recv(64)
         except BlockingIOError:  # Qt may wake up for nothing
             return
-        if signal.SIGINT in numbers or signal.SIGTERM in numbers:
-            # What was typed before the request may still wait in the window system's queue: it
-            # belongs to the draft that is saved now.
-            QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.ExcludeSocketNotifiers)
-            self._quit()
+        asked = signal.SIGINT in numbers or signal.SIGTERM in numbers
+        if asked and not self._grace.isActive():
+            self._grace.start()
