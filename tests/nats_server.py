@@ -39,6 +39,10 @@ class NatsServer:
         """All that the server said."""
         return (self.folder / "nats-server.log").read_text(errors="replace")
 
+    def configure(self, config: str) -> None:
+        """From the next start on."""
+        self._config = config
+
     def start(self) -> NatsServer:
         """Returns when it takes connections."""
         self.folder.mkdir(parents=True, exist_ok=True)

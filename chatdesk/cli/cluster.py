@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from chatdesk.cli.context import Context, pass_context
-from chatdesk.cli.nats_key import VARIABLE, read_key
+from chatdesk.cli.nats_key import VARIABLE, checked_url, read_key
 from chatdesk.cli.output import print_hint, print_text
 from chatdesk.errors import NotFound, StoreError, UsageError
 
@@ -68,11 +68,15 @@ def run(
     Workers (chatdesk worker) answer; thin clients (chatdesk ask --nats URL --user NAME) ask. Needs
     chatdesk[cluster] and Python 3.11 or 3.12.
     """
-    from chatdesk.cluster import configuration as names
-    from chatdesk.cluster.supervisor import Supervisor
+    import asyncio
 
+    from chatdesk.cluster import configuration as names
+    from chatdesk.cluster.runtime import prepare
+    from chatdesk.cluster.supervisor import Supervisor, check_bytewax
+
+    check_bytewax()
     environment = {
-        names.URL: url,
+        names.URL: checked_url(url),
         names.DATA: str(data.resolve()),
         names.KEY: read_key(key_file),
         names.SUBJECT: subject or "",
@@ -82,7 +86,8 @@ def run(
         names.PER_MINUTE: str(per_minute),
         names.PER_DAY: str(tokens_per_day),
     }
-    names.from_environment(environment)  # tells what is wrong before anything is started
+    # What is wrong is told before anything is started.
+    asyncio.run(prepare(names.from_environment(environment)))
     supervisor = Supervisor(data, environment, processes, print_hint)
     before = {
         number: signal.signal(number, lambda *_: supervisor.stop())
@@ -117,7 +122,9 @@ def export(context: Context, /, data: Path, user: str | None, to: Path | None) -
             exchanges.export(sys.stdout, user)
             return
         try:
-            with to.open("w", encoding="utf-8") as file:
+            # For their owner alone, as the database is.
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            with os.fdopen(os.open(to, flags, 0o600), "w", encoding="utf-8") as file:
                 lines = exchanges.export(file, user)
         except OSError as error:
             raise StoreError(f"{to.name} cannot be written.", detail=str(error)) from error

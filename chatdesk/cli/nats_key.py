@@ -1,10 +1,11 @@
-"""The login of commands that talk to a NATS server: no argument, which everybody could see."""
+"""Where commands find a NATS server, and their login: no argument, which everybody could see."""
 
 from __future__ import annotations
 
 import os
 import stat
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from chatdesk.errors import UsageError
 from chatdesk.providers.nats.login import Login, one_line, read_login
@@ -12,6 +13,25 @@ from chatdesk.providers.nats.login import Login, one_line, read_login
 VARIABLE = "CHATDESK_NATS_KEY"
 _LONGEST = 65_536  # bytes
 FORMS = "a token, name:password, an NKey seed or a credentials file"
+
+
+def checked_url(url: str) -> str:
+    """The address of a NATS server. Raises UsageError for what is none, or has a key in it."""
+    try:
+        parts = urlsplit(url)
+        fine = parts.scheme in ("nats", "tls") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fine, parts = False, urlsplit("")
+    if parts.username or parts.password:
+        raise UsageError(
+            "A key does not belong into an address, which everybody on this computer can see.",
+            f"Put it into the environment variable {VARIABLE}, or into a file (--key-file).",
+        )
+    if not fine or parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise UsageError(
+            "That is no address of a NATS server.", "Write nats://HOST:PORT or tls://HOST:PORT."
+        )
+    return url
 
 
 def read_key(file: str | None) -> str:

@@ -13,11 +13,11 @@ from typing import Any
 from chatdesk.chat.events import Event, Failed, Finished
 from chatdesk.chat.messages import SamplingParameters
 from chatdesk.cli.conversing import Screen
-from chatdesk.cli.nats_key import login_for, read_key
+from chatdesk.cli.nats_key import checked_url, login_for, read_key
 from chatdesk.cli.output import print_text
-from chatdesk.cluster.prompts import Prompt
+from chatdesk.cluster.prompts import Prompt, check_length
 from chatdesk.cluster.thin_client import talk
-from chatdesk.providers.nats.connection import connect, trusting
+from chatdesk.providers.nats.connection import connect, disconnect, trusting
 from chatdesk.providers.nats.login import Login
 from chatdesk.providers.nats.subjects import DEFAULT_PREFIX, Subjects, checked_user
 
@@ -41,12 +41,14 @@ def ask_cluster(
 
     Raises ChatdeskError.
     """
+    url = checked_url(cluster.url)
+    check_length(text)
     user = cluster.user
     login = login_for(user and checked_user(user), read_key(None))
     prompt = Prompt(text, parameters=SamplingParameters(**parameters), forget=forget)
     subjects = Subjects(cluster.subject or DEFAULT_PREFIX)
     tls = trusting(Path(cluster.tls_ca) if cluster.tls_ca else None)
-    return asyncio.run(_ask(cluster.url, login, tls, subjects, prompt))
+    return asyncio.run(_ask(url, login, tls, subjects, prompt))
 
 
 async def _ask(
@@ -68,7 +70,7 @@ async def _ask(
         screen.progress.clear()
         return _INTERRUPTED
     finally:
-        await client.close()
+        await disconnect(client)
     screen.progress.clear()
     if isinstance(last, Failed):
         raise last.error

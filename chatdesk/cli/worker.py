@@ -7,12 +7,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 import click
 
 from chatdesk.cli.context import Context, OnState, pass_context
-from chatdesk.cli.nats_key import VARIABLE, read_key
+from chatdesk.cli.nats_key import VARIABLE, checked_url, read_key
 from chatdesk.cli.output import print_text
 from chatdesk.errors import UsageError
 
@@ -137,7 +136,7 @@ def _settings(parallel: int, **given: Any) -> Settings:
             f'"{queue[:80]}" cannot be a queue group.', "Use letters, digits, - and _."
         )
     return Settings(
-        url=_checked_url(given["url"]),
+        url=checked_url(given["url"]),
         login=read_login(read_key(given["key_file"])),
         tls=trusting(Path(given["tls_ca"]) if given["tls_ca"] else None),
         subjects=Subjects(given["subject"] or DEFAULT_PREFIX),
@@ -155,21 +154,3 @@ def _settings(parallel: int, **given: Any) -> Settings:
         ),
         name=given["name"] or "",
     )
-
-
-def _checked_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        fine = parts.scheme in ("nats", "tls") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        fine, parts = False, urlsplit("")
-    if parts.username or parts.password:
-        raise UsageError(
-            "A key does not belong into an address, which everybody on this computer can see.",
-            f"Put it into the environment variable {VARIABLE}, or into a file (--key-file).",
-        )
-    if not fine or parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise UsageError(
-            "That is no address of a NATS server.", "Write nats://HOST:PORT or tls://HOST:PORT."
-        )
-    return url

@@ -3,7 +3,8 @@
     python -m bytewax.run "chatdesk.cluster.dataflow:flow()"
 
 (`chatdesk cluster run` starts it with its recovery store, in as many processes as wanted.) Two
-streams are read: what users ask, and what was answered. A stateful step, keyed by user, turns them
+streams are read: what users ask, and what was answered, first of all what was answered before this
+start. A stateful step, keyed by user, turns them
 into what is to be done next (dialogue.py). Asking a model is no part of the step: a job goes to the
 process's network thread, and its answer comes back through the stream of answers; so a slow reply
 holds up nobody else, and after a crash everything is taken up again from the streams.
@@ -27,8 +28,14 @@ from bytewax.outputs import DynamicSink, StatelessSinkPartition
 
 from chatdesk.cluster.answering import Job
 from chatdesk.cluster.configuration import Configuration, from_environment
-from chatdesk.cluster.dialogue import Dialogue, Exchange, Limits, Step
-from chatdesk.cluster.prompts import Answer, Prompt, decode_answer, decode_prompt
+from chatdesk.cluster.dialogue import Dialogue, Exchange, Limits, Refuse, Step
+from chatdesk.cluster.prompts import (
+    Answer,
+    Prompt,
+    UnreadablePrompt,
+    decode_answer,
+    decode_prompt,
+)
 from chatdesk.cluster.runtime import ANSWERS, PROMPTS, Asking, Runtime
 from chatdesk.cluster.streams import Stored
 from chatdesk.cluster.supervisor import end_with_supervisor
@@ -40,8 +47,10 @@ log = logging.getLogger(__name__)
 # Messages that a source gives in one go.
 _BATCH = 128
 
-# What goes into the stateful step: a prompt with its time, or an answer.
-Entry = tuple[Prompt, float] | Answer
+# What is read: of which stream a message is, and the message.
+Read = tuple[str, Stored]
+# What goes into the stateful step: a prompt with its time, an answer, or why a prompt is none.
+Entry = tuple[Prompt, float] | Answer | Refuse
 
 
 def flow(configuration: Configuration | None = None, asking: Asking | None = None) -> Dataflow:
@@ -59,13 +68,7 @@ def flow(configuration: Configuration | None = None, asking: Asking | None = Non
     runtime = Runtime(configuration, asking)
     limits = configuration.limits
     made = Dataflow("chatdesk")
-    prompts = op.input("prompts", made, _Source(runtime, PROMPTS))
-    answers = op.input("answers", made, _Source(runtime, ANSWERS))
-    entries = op.merge(
-        "entries",
-        op.flat_map("read_prompts", prompts, _read_prompt),
-        op.flat_map("read_answers", answers, _read_answer),
-    )
+    entries = op.flat_map("read", op.input("streams", made, _Source(runtime)), _read)
     steps: KeyedStream[Step] = op.stateful_batch(
         "dialogue", entries, lambda resumed: _DialogueLogic(resumed, limits)
     )
@@ -75,20 +78,19 @@ def flow(configuration: Configuration | None = None, asking: Asking | None = Non
     return made
 
 
-def _read_prompt(message: Stored) -> Iterable[tuple[str, Entry]]:
-    user = message.subject.rpartition(".")[2]
+def _read(read: Read) -> Iterable[tuple[str, Entry]]:
+    name, message = read
     try:
-        yield user, (decode_prompt(message.data), message.at)
+        if name == ANSWERS:
+            yield message.subject.split(".")[-2], decode_answer(message.data)
+        else:
+            user = message.subject.rpartition(".")[2]
+            try:
+                yield user, (decode_prompt(message.data), message.at)
+            except UnreadablePrompt as problem:
+                yield user, Refuse(problem.prompt_id, problem.told)
     except WireError as problem:  # whoever sent it cannot be told: it has no id
-        log.warning("a prompt cannot be read: %s", problem.detail or problem.what)
-
-
-def _read_answer(message: Stored) -> Iterable[tuple[str, Entry]]:
-    user = message.subject.split(".")[-2]
-    try:
-        yield user, decode_answer(message.data)
-    except WireError as problem:
-        log.warning("an answer cannot be read: %s", problem.detail or problem.what)
+        log.warning("a message in %s cannot be read: %s", name, problem.detail or problem.what)
 
 
 class _DialogueLogic(StatefulBatchLogic[Entry, Step, Dialogue]):
@@ -105,6 +107,8 @@ class _DialogueLogic(StatefulBatchLogic[Entry, Step, Dialogue]):
         for value in values:
             if isinstance(value, Answer):
                 steps += self._dialogue.answered(value)
+            elif isinstance(value, Refuse):
+                steps.append(value)
             else:
                 prompt, at = value
                 steps += self._dialogue.prompted(prompt, at, self._limits)
@@ -124,35 +128,49 @@ class _DialogueLogic(StatefulBatchLogic[Entry, Step, Dialogue]):
         return copy.deepcopy(self._dialogue)
 
 
-class _Source(FixedPartitionedSource[Stored, int]):
-    """One stream as one partition: reading is cheap, the users are spread behind it."""
+class _Source(FixedPartitionedSource[Read, dict[str, int]]):
+    """Both streams as one partition: reading is cheap, the users are spread behind it, and what is
+    read in one place keeps its order.
+    """
 
-    def __init__(self, runtime: Runtime, name: str) -> None:
+    def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._name = name
 
     def list_parts(self) -> list[str]:
-        return [self._name]
+        return ["streams"]
 
     def build_part(
-        self, step_id: str, for_part: str, resume_state: int | None
-    ) -> StatefulSourcePartition[Stored, int]:
-        return _Partition(self._runtime, for_part, resume_state or 0)
+        self, step_id: str, for_part: str, resume_state: dict[str, int] | None
+    ) -> StatefulSourcePartition[Read, dict[str, int]]:
+        return _Partition(self._runtime, resume_state or {})
 
 
-class _Partition(StatefulSourcePartition[Stored, int]):
-    def __init__(self, runtime: Runtime, name: str, after: int) -> None:
-        self._feed = runtime.feed(name, after)
-        self._after = after
+class _Partition(StatefulSourcePartition[Read, dict[str, int]]):
+    """Its state is the number of the last message of each stream.
 
-    def next_batch(self) -> Iterable[Stored]:
-        taken = self._feed.take(_BATCH)
-        if taken:
-            self._after = taken[-1].number
+    Prompts wait until all answers are read that there are. Otherwise a dataflow that reads the
+    streams anew would take answered prompts for waiting ones, and refuse those that are too many.
+    """
+
+    def __init__(self, runtime: Runtime, after: dict[str, int]) -> None:
+        self._after = dict(after)
+        self._feeds = {name: runtime.feed(name, after.get(name, 0)) for name in (ANSWERS, PROMPTS)}
+
+    def next_batch(self) -> Iterable[Read]:
+        ended = self._feeds[ANSWERS].at_end  # before a look at what there is
+        taken = self._taken(ANSWERS)
+        if not taken and ended:
+            taken = self._taken(PROMPTS)
         return taken
 
-    def snapshot(self) -> int:
-        return self._after
+    def snapshot(self) -> dict[str, int]:
+        return dict(self._after)
+
+    def _taken(self, name: str) -> list[Read]:
+        messages = self._feeds[name].take(_BATCH)
+        if messages:
+            self._after[name] = messages[-1].number
+        return [(name, message) for message in messages]
 
 
 class _Jobs(DynamicSink[tuple[str, Any]]):

@@ -15,8 +15,9 @@ from chatdesk.cluster.prompts import Answer, Prompt
 
 # Ids of answered prompts that are remembered, to know one that is sent again.
 REMEMBERED = 512
-# Answers that came before their prompts, which happens when a dataflow resumes.
-MOST_EARLY = 64
+# Answers that came before their prompts, which happens when a dataflow resumes: as many as a user
+# has prompts in the stream, for one that reads everything anew.
+MOST_EARLY = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,9 @@ Step = Ask | Refuse | Repeat | Exchange
 
 @dataclass(slots=True)
 class Dialogue:
-    """The state. It can be pickled; times are Unix seconds as the server stamped the prompts."""
+    """The state. It can be pickled; times are Unix seconds as the server stamped the
+    prompts, whose clock may be set back.
+    """
 
     turns: list[Turn] = field(default_factory=list)
     summary: str = ""
@@ -102,7 +105,7 @@ class Dialogue:
         if prompt.id not in self.early and (why := self._over(at, limits)):
             yield Refuse(prompt.id, why)
             return
-        self.asked_at = [*(t for t in self.asked_at if t > at - 60), at]
+        self.asked_at = [*(t for t in self.asked_at if at - 60 < t <= at), at]
         self.waiting.append((prompt, at))
         yield from self._go_on()
 
@@ -151,7 +154,7 @@ class Dialogue:
 
     def _count(self, at: float, answer: Answer) -> None:
         day = int(at // 86_400)
-        if day > self.day:
+        if day != self.day:
             self.day, self.day_tokens = day, 0
         usage = answer.usage
         self.day_tokens += (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
@@ -160,7 +163,7 @@ class Dialogue:
         """Why a prompt is over a limit; "" where it is not."""
         if limits.waiting and len(self.waiting) >= limits.waiting:
             return f"{limits.waiting} prompts wait already. Wait until one is answered."
-        minute = sum(t > at - 60 for t in self.asked_at)
+        minute = sum(at - 60 < t <= at for t in self.asked_at)
         if limits.requests_per_minute and minute >= limits.requests_per_minute:
             return f"These are more than {limits.requests_per_minute} prompts a minute."
         spent = self.day_tokens if int(at // 86_400) == self.day else 0

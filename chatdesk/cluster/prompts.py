@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from chatdesk.chat.messages import SamplingParameters, Usage, new_id
+from chatdesk.errors import UsageError
 from chatdesk.providers.nats.fields import VERSION, Fields, WireError, dump, load
 from chatdesk.providers.nats.wire import parameters_from, usage_from
 
@@ -46,24 +47,47 @@ class Answer:
     folded: int = 0
 
 
+class UnreadablePrompt(WireError):
+    """A prompt that cannot be answered, but whoever sent it can be told."""
+
+    def __init__(self, prompt_id: str, problem: WireError) -> None:
+        super().__init__(problem.what, problem.advice, detail=problem.detail)
+        self.prompt_id = prompt_id
+
+
+def check_length(text: str) -> None:
+    """Raises UsageError for a text that is too long for a prompt."""
+    if len(text) > LONGEST_PROMPT:
+        raise UsageError(
+            f"The question is too long: {len(text):,} of {LONGEST_PROMPT:,} characters.",
+            "Shorten it, or split it into several.",
+        )
+
+
 def encode_prompt(prompt: Prompt) -> bytes:
     """A prompt as one message."""
     return dump({"v": VERSION, "type": "prompt"} | asdict(prompt))
 
 
 def decode_prompt(data: bytes) -> Prompt:
-    """Raises WireError."""
+    """Raises WireError; UnreadablePrompt where only its id can be read."""
     told = Fields(load(data))
     told.must_be("prompt")
-    text = told.text("text", LONGEST_PROMPT)
+    prompt_id = told.id("id")
+    try:
+        return _prompt(prompt_id, told)
+    except WireError as problem:
+        raise UnreadablePrompt(prompt_id, problem) from problem
+
+
+def _prompt(prompt_id: str, told: Fields) -> Prompt:
+    text = told.text("text")
+    if len(text) > LONGEST_PROMPT:
+        raise WireError(f"A prompt has at most {LONGEST_PROMPT:,} characters.")
     if not text.strip():
         raise WireError("The prompt is empty.")
-    return Prompt(
-        text,
-        told.id("id"),
-        parameters_from(told.get("parameters", dict)),
-        told.get("forget", bool),
-    )
+    parameters = parameters_from(told.get("parameters", dict))
+    return Prompt(text, prompt_id, parameters, told.get("forget", bool))
 
 
 def encode_answer(answer: Answer) -> bytes:

@@ -2,17 +2,21 @@
 
 A dataflow's steps must never wait, and nats-py lives in a loop. So the loop has a thread of its
 own: sources find in a queue what was read ahead, sinks leave jobs in it. What a resumed dataflow
-needs to know (where it stopped) lies in its recovery store, nothing here outlives the process.
+needs to know (where it stopped) lies in its recovery store, nothing here outlives the process. So
+when the network cannot go on, for good or by a bug, the process says so and ends; its supervisor
+starts it again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import sys
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 from nats.aio.client import Client
 
@@ -20,8 +24,17 @@ from chatdesk.chat.events import Event
 from chatdesk.chat.provider import Request
 from chatdesk.cluster.answering import Answerer, Job
 from chatdesk.cluster.configuration import Configuration
-from chatdesk.cluster.streams import Reader, Stored, answers_stream, make_streams, prompts_stream
-from chatdesk.providers.nats.connection import NoConnection, connect, trusting
+from chatdesk.cluster.streams import (
+    NoStreams,
+    Reader,
+    Stored,
+    answers_stream,
+    check_place,
+    make_streams,
+    prompts_stream,
+)
+from chatdesk.errors import ChatdeskError, ProviderError
+from chatdesk.providers.nats.connection import NoConnection, connect, disconnect, trusting
 
 log = logging.getLogger(__name__)
 
@@ -29,22 +42,53 @@ log = logging.getLogger(__name__)
 _AHEAD = 512
 _AGAIN_S = 1.0
 
+T = TypeVar("T")
+
 PROMPTS, ANSWERS = "prompts", "answers"
 
 # Makes the way of asking the workers from a connection.
 Asking = Callable[[Client], Callable[[Request], AsyncIterator[Event]]]
 
 
+async def prepare(configuration: Configuration) -> None:
+    """See that a dataflow can run: the server lets it in and has its streams.
+
+    Raises NoConnection, NoStreams, UsageError.
+    """
+    client = await _connected(configuration)
+    try:
+        await make_streams(client.jetstream(), configuration.subjects)
+    finally:
+        await disconnect(client)
+
+
+async def _connected(configuration: Configuration) -> Client:
+    return await connect(
+        configuration.url,
+        configuration.login,
+        name="chatdesk cluster",
+        tls=trusting(configuration.ca),
+    )
+
+
 class Feed:
-    """Messages of one stream, read ahead by the loop and taken by a source, which never waits."""
+    """Messages of one stream, read ahead by the loop and taken by a source, which never waits.
+
+    at_end: set once all was read that the stream had.
+    """
 
     def __init__(self) -> None:
+        self.at_end = False
         self._messages: deque[Stored] = deque()
         self._wake: Callable[[], object] = lambda: None
 
     def put(self, message: Stored) -> None:
         """For the reader."""
         self._messages.append(message)
+
+    def ends(self) -> None:
+        """For the reader."""
+        self.at_end = True
 
     def full(self) -> bool:
         return len(self._messages) >= _AHEAD
@@ -65,7 +109,14 @@ class Feed:
 class Runtime:
     """Starts with its first use; its thread is a daemon: a dataflow ends without a word."""
 
-    def __init__(self, configuration: Configuration, asking: Asking) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        asking: Asking,
+        end: Callable[[int], object] = os._exit,
+    ) -> None:
+        """end: ends the process."""
+        self._end = end
         self._configuration = configuration
         self._asking = asking
         self._lock = threading.Lock()
@@ -113,24 +164,22 @@ class Runtime:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (bug := task.exception()) is not None:
-            log.error("the dataflow's network failed", exc_info=bug)
+        if task.cancelled() or (problem := task.exception()) is None:
+            return
+        if isinstance(problem, ChatdeskError):
+            sys.stderr.write(f"{problem.in_terminal}\n")
+        else:
+            log.error("the dataflow's network failed", exc_info=problem)
+        sys.stderr.flush()
+        self._end(1)
 
     async def _connect(self) -> None:
+        """Raises NoConnection where trying again is of no use, ProviderError when the connection is
+        closed for good.
+        """
         configuration = self._configuration
-        while True:
-            try:
-                client = await connect(
-                    configuration.url,
-                    configuration.login,
-                    name="chatdesk cluster",
-                    tls=trusting(configuration.ca),
-                )
-                break
-            except NoConnection as problem:
-                log.warning("%s", problem.what)
-                await asyncio.sleep(_AGAIN_S)
-        await make_streams(client.jetstream(), configuration.subjects)
+        client = await _patiently(lambda: _connected(configuration))
+        await _patiently(lambda: make_streams(client.jetstream(), configuration.subjects))
         self._client = client
         self._answerer = Answerer(
             client, configuration.subjects, self._asking(client), system=configuration.system
@@ -138,17 +187,24 @@ class Runtime:
         assert self._ready is not None
         self._ready.set()
         self._take([])
+        while not client.is_closed:
+            await asyncio.sleep(_AGAIN_S)
+        raise ProviderError(
+            "The NATS server does not let this dataflow in any more.",
+            "Check its key and the server's users.",
+        )
 
     async def _read(self, name: str, after: int, feed: Feed) -> None:
         assert self._ready is not None
         await self._ready.wait()
         assert self._client is not None and self._loop is not None
-        subjects = self._configuration.subjects
+        subjects, js = self._configuration.subjects, self._client.jetstream()
         stream, pattern = {
             PROMPTS: (prompts_stream(subjects), subjects.prompts("*")),
             ANSWERS: (answers_stream(subjects), subjects.answers("*", "*")),
         }[name]
-        reader = Reader(self._client, stream, pattern, after, feed.put, feed.full)
+        await _patiently(lambda: check_place(js, stream, after))
+        reader = Reader(self._client, stream, pattern, after, feed.put, feed.full, feed.ends)
         loop = self._loop
         feed.on_taken(lambda: loop.call_soon_threadsafe(reader.wake))
         await reader.run()
@@ -158,3 +214,20 @@ class Runtime:
         if self._answerer is not None:
             while self._jobs:
                 self._answerer.take(self._jobs.popleft())
+
+
+async def _patiently(work: Callable[[], Awaitable[T]]) -> T:
+    """Do it until it succeeds. Each reason why it does not is told once; one that does not pass is
+    raised.
+    """
+    told = ""
+    while True:
+        try:
+            return await work()
+        except (NoConnection, NoStreams) as problem:
+            if not problem.retryable:
+                raise
+            if problem.what != told:
+                told = problem.what
+                log.warning("%s", problem.in_terminal)
+            await asyncio.sleep(_AGAIN_S)

@@ -20,6 +20,7 @@ from nats.js import JetStreamContext
 from nats.js.api import RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError, BadRequestError, NotFoundError
 
+from chatdesk.errors import ProviderError
 from chatdesk.providers.nats.subjects import Subjects
 
 log = logging.getLogger(__name__)
@@ -29,10 +30,24 @@ _LOOK_S = 1.0
 _DAY_S = 86_400
 # How long prompts and answers are kept, in days. A dataflow that stands still longer loses them.
 KEPT_DAYS = 7
-# Prompts with one id within this time are one prompt for the server already.
-_DUPLICATES_S = 120
+# Of one user: whoever sends without end pushes out the own prompts only.
+_MOST_PROMPTS = 5_000
+_LONGEST_PROMPT = 2_000_000  # bytes, with all that is said around the text
 
-_UNREACHABLE = (nats.errors.Error, APIError, OSError, TimeoutError)
+UNREACHABLE = (nats.errors.Error, APIError, OSError, TimeoutError)
+
+
+class NoStreams(ProviderError):
+    """The server does not keep messages, or not for this user."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(
+            "The NATS server keeps no prompts and answers for this dataflow.",
+            "JetStream must be on there, and allowed for the dataflow's user (chatdesk cluster "
+            "user NAME --for cluster).",
+            retryable=True,
+            detail=detail,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +70,45 @@ def answers_stream(subjects: Subjects) -> str:
 
 
 async def make_streams(js: JetStreamContext, subjects: Subjects) -> None:
-    """Make the streams that are not there. Raises APIError where others took their subjects."""
-    for name, pattern in (
-        (prompts_stream(subjects), subjects.prompts("*")),
-        (answers_stream(subjects), subjects.answers("*", "*")),
+    """Make the streams that are not there. Raises NoStreams."""
+    for name, pattern, most, longest in (
+        (prompts_stream(subjects), subjects.prompts("*"), _MOST_PROMPTS, _LONGEST_PROMPT),
+        # One for each prompt: one that is put there again takes the place of the first.
+        (answers_stream(subjects), subjects.answers("*", "*"), 1, -1),
     ):
-        with suppress(BadRequestError):  # it is there, perhaps with an operator's own limits
-            await js.add_stream(
-                StreamConfig(
-                    name=name,
-                    subjects=[pattern],
-                    retention=RetentionPolicy.LIMITS,
-                    storage=StorageType.FILE,
-                    max_age=KEPT_DAYS * _DAY_S,
-                    duplicate_window=_DUPLICATES_S,
+        try:
+            with suppress(BadRequestError):  # it is there, perhaps with an operator's own limits
+                await js.add_stream(
+                    StreamConfig(
+                        name=name,
+                        subjects=[pattern],
+                        retention=RetentionPolicy.LIMITS,
+                        storage=StorageType.FILE,
+                        max_age=KEPT_DAYS * _DAY_S,
+                        max_msgs_per_subject=most,
+                        max_msg_size=longest,
+                    )
                 )
-            )
-        await js.stream_info(name)
+            await js.stream_info(name)
+        except UNREACHABLE as error:
+            raise NoStreams(type(error).__name__) from error
+
+
+async def check_place(js: JetStreamContext, stream: str, after: int) -> None:
+    """See that a stream has the place up to which it was read. Raises NoStreams, and ProviderError
+    where it is another stream than the one that was read.
+    """
+    try:
+        last = (await js.stream_info(stream)).state.last_seq
+    except UNREACHABLE as error:
+        raise NoStreams(type(error).__name__) from error
+    if last < after:
+        raise ProviderError(
+            "The NATS server has other prompts and answers than this dataflow has read.",
+            "If the server's disk was lost, begin with an empty folder (--data); keep a copy of "
+            "exchanges.db.",
+            detail=f"{stream}: {last:,} of {after:,}",
+        )
 
 
 class Reader:
@@ -88,9 +125,10 @@ class Reader:
         after: int,
         take: Callable[[Stored], None],
         full: Callable[[], bool],
+        at_end: Callable[[], None] = lambda: None,
     ) -> None:
         """after: the number of the last message that was read before, 0 for none. pattern: the
-        stream's subjects.
+        stream's subjects. at_end: called whenever all that there is was read.
         """
         self._client = client
         self._js = client.jetstream()
@@ -99,6 +137,7 @@ class Reader:
         self._after = after
         self._take = take
         self._full = full
+        self._at_end = at_end
         self._woken = asyncio.Event()
 
     async def run(self) -> None:
@@ -113,7 +152,7 @@ class Reader:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._woken.wait(), _LOOK_S)
         finally:
-            with suppress(*_UNREACHABLE):
+            with suppress(*UNREACHABLE):
                 await subscription.unsubscribe()
 
     def wake(self) -> None:
@@ -127,8 +166,9 @@ class Reader:
                 self._stream, seq=self._after + 1, subject=self._pattern, next=True
             )
         except NotFoundError:
+            self._at_end()
             return False
-        except _UNREACHABLE as error:
+        except UNREACHABLE as error:
             log.info("the stream %s cannot be read now: %s", self._stream, type(error).__name__)
             return False
         assert found.seq is not None and found.time is not None

@@ -42,6 +42,15 @@ _PRIVATE = 0o077 if os.name == "posix" else -1
 _SUPERVISED = "CHATDESK_CLUSTER_SUPERVISED"
 
 
+def check_bytewax() -> None:
+    """Raises NotFound where Bytewax is not installed."""
+    if importlib.util.find_spec("bytewax") is None:
+        raise NotFound(
+            "Bytewax is not installed.",
+            "Install chatdesk[cluster] with Python 3.11 or 3.12: there is none for others.",
+        )
+
+
 def end_with_supervisor() -> None:
     """In a process of the dataflow: end it when its supervisor is gone, however that came about."""
     if os.environ.get(_SUPERVISED):
@@ -80,11 +89,7 @@ class Supervisor:
         folder, StoreError where it cannot be used, ProviderError where the processes end at once
         again and again.
         """
-        if importlib.util.find_spec("bytewax") is None:
-            raise NotFound(
-                "Bytewax is not installed.",
-                "Install chatdesk[cluster] with Python 3.11 or 3.12: there is none for others.",
-            )
+        check_bytewax()
         with self._folder():
             self._make_store()
             self._keep_running()

@@ -98,12 +98,12 @@ class Exchanges:
 
     def count(self) -> int:
         """How many exchanges are kept."""
-        return int(self._all("SELECT count(*) FROM exchange")[0][0])
+        return int(next(self._rows("SELECT count(*) FROM exchange"))[0])
 
     def conversations(self, user: str | None = None) -> Iterator[list[KeptExchange]]:
         """The exchanges of each conversation in order, of one user or of all."""
         current: list[KeptExchange] = []
-        rows = self._all(
+        rows = self._rows(
             "SELECT * FROM exchange WHERE ?1 IS NULL OR user = ?1 ORDER BY user, at, request_id",
             (user,),
         )
@@ -151,9 +151,10 @@ class Exchanges:
             raise
         self._connection.execute("COMMIT")
 
-    def _all(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    def _rows(self, sql: str, bindings: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+        """One after the other: all of them may be more than the memory holds."""
         try:
-            return list(self._connection.execute(sql, bindings))
+            yield from self._connection.execute(sql, bindings)
         except apsw.Error as error:
             raise self._problem(error) from error
 

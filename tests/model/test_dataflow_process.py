@@ -19,7 +19,7 @@ from nats_server import NatsServer
 
 from chatdesk.chat.events import Delta, Event, Failed, Finished
 from chatdesk.cluster import supervisor
-from chatdesk.cluster.dialogue import MOST_EARLY
+from chatdesk.cluster.dialogue import Limits
 from chatdesk.cluster.permissions import configuration
 from chatdesk.cluster.prompts import Prompt
 from chatdesk.cluster.supervisor import Supervisor
@@ -251,8 +251,8 @@ def test_prompts_wait_in_the_stream_while_no_dataflow_runs(cluster: Cluster) -> 
 
 
 def test_a_cluster_that_lost_its_disk_has_its_conversations_back(cluster: Cluster) -> None:
-    """More answers than are held until their prompts come."""
-    count = MOST_EARLY + 6
+    """More prompts than may wait at a time, all of which were answered."""
+    count = Limits().waiting * 6
     cluster.start()
 
     async def converse() -> None:

@@ -7,6 +7,7 @@ import pickle
 
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest import MonkeyPatch
 
 from chatdesk.chat.messages import Usage
 from chatdesk.cluster.dialogue import (
@@ -140,6 +141,42 @@ def test_the_tokens_of_a_day_are_counted_and_come_back_with_the_next() -> None:
     assert isinstance(refused, Refuse)
     (asked,) = dialogue.prompted(prompt(2), 86_400.0 + 5, limits)
     assert asked == Ask(prompt(2), (Turn("prompt 1", "reply 1"),), "")
+
+
+def test_a_clock_that_is_set_back_locks_nobody_out() -> None:
+    dialogue = Dialogue()
+    limits = Limits(waiting=0, requests_per_minute=2, tokens_per_day=100)
+    late = 10 * 86_400.0
+    for number in (1, 2):
+        list(dialogue.prompted(prompt(number), late, limits))
+        list(dialogue.answered(answer(number, usage=Usage(60, 0, 50))))
+    assert [type(s) for s in dialogue.prompted(prompt(3), late, limits)] == [Refuse]
+    (asked,) = dialogue.prompted(prompt(3), late - 2 * 86_400, limits)
+    assert isinstance(asked, Ask)
+    list(dialogue.answered(answer(3, usage=Usage(60, 0, 50))))
+    (refused,) = dialogue.prompted(prompt(4), late - 2 * 86_400 + 90, limits)
+    assert isinstance(refused, Refuse) and "today" in refused.why
+
+
+def test_answers_without_their_prompts_are_not_held_without_end(monkeypatch: MonkeyPatch) -> None:
+    monkeypatch.setattr("chatdesk.cluster.dialogue.MOST_EARLY", 3)
+    dialogue = Dialogue()
+    for number in range(6):
+        assert list(dialogue.answered(answer(number))) == []
+    assert list(dialogue.early) == ["id-3", "id-4", "id-5"]
+    # One that was dropped is asked for again, and found among the kept ones.
+    assert prompted(dialogue, 1) == [Ask(prompt(1), (), "")]
+
+
+def test_a_dialogue_that_is_read_anew_has_all_its_turns() -> None:
+    """All answers come first, however many prompts may wait."""
+    dialogue = Dialogue()
+    for number in range(100):
+        list(dialogue.answered(answer(number)))
+    for number in range(100):
+        (step,) = dialogue.prompted(prompt(number), 0.0, Limits(waiting=1, requests_per_minute=1))
+        assert isinstance(step, Exchange)
+    assert len(dialogue.turns) == 100 and not dialogue.early
 
 
 @given(st.data())
