@@ -24,6 +24,8 @@ USUAL_POINTS = 10
 ROWS = 14
 FOR_NEW_KEY = "Ctrl+Return"
 
+_MOVING = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
+
 
 class ModelPicker(SearchPanel):
     """chosen(key, remote): use this model in the open conversation.
@@ -61,6 +63,7 @@ class ModelPicker(SearchPanel):
         self._for_new: str | None = None
         self._unfolded: set[str] = set()
         self._touched = False  # the person typed or moved: the selection is theirs
+        self._moved = False  # the person moved through the list
         self.rows = PickerRows(self)
         self.list.setModel(self.rows)
         self.list.setItemDelegate(PickerDelegate(theme, self.list))
@@ -101,7 +104,14 @@ class ModelPicker(SearchPanel):
         self.show_query()
         if not self._touched:
             self._select(lambda row: row.in_use)
-        elif before is not None and self._select(lambda row: row.identity == before.identity):
+            return
+        # A name to use as typed was offered because nothing else was there yet.
+        makeshift = before is not None and before.kind == "typed" and not self._moved
+        if (
+            before is not None
+            and not makeshift
+            and self._select(lambda row: row.identity == before.identity)
+        ):
             self.list.verticalScrollBar().setValue(place)
 
     def name_of(self, key: str | None) -> str:
@@ -159,6 +169,7 @@ class ModelPicker(SearchPanel):
 
     def key(self, event: QKeyEvent) -> bool:
         self._touched = True
+        self._moved = event.key() in _MOVING
         control = event.modifiers() & Qt.KeyboardModifier.ControlModifier
         if control and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self._choose_for_new()

@@ -136,6 +136,22 @@ def test_a_list_that_comes_in_changes_neither_selection_nor_search(
     assert current(picker) == "one"
 
 
+def test_a_model_that_comes_in_late_is_preferred_to_a_name_as_it_was_typed(
+    qtbot: QtBot, picker: ModelPicker
+) -> None:
+    lab = Shelf("Lab", "leaves", (), "lab")
+    picker.set_offers((HERE, lab), "", "qwen")
+    qtbot.keyClicks(picker.search, "lab")
+    assert current(picker) == "Use “lab” at Lab"
+    listed = Shelf("Lab", "leaves", (Offer("lab:big", "big"),), "lab")
+    picker.set_offers((HERE, listed), "", "qwen")
+    assert current(picker) == "big"
+    press(qtbot, picker, Qt.Key.Key_Down)  # now the person wants the name
+    assert current(picker) == "Use “lab” at Lab"
+    picker.set_offers((HERE, listed), "", "qwen")
+    assert current(picker) == "Use “lab” at Lab"
+
+
 def test_the_model_in_use_is_selected_once_it_is_known_unless_the_person_moved(
     qtbot: QtBot, picker: ModelPicker
 ) -> None:
