@@ -46,7 +46,11 @@ def display() -> Iterator[dict[str, str]]:
         with os.fdopen(read_end, encoding="utf-8") as pipe:
             number = pipe.readline().strip()
         assert number, "Xvfb did not start"
-        manager = ["env", f"DISPLAY=:{number}", "openbox", "--sm-disable"]
+        shown = ["env", f"DISPLAY=:{number}"]
+        # The first key changes the keyboard's map, and for that the window manager lets go of its
+        # own keys (Alt+F4) for a moment. So that no test's key falls into it, there is one before.
+        subprocess.run([*shown, "xdotool", "key", "Shift_L"], check=True)
+        manager = [*shown, "openbox", "--sm-disable"]
         stack.enter_context(_running(manager))
         yield {"DISPLAY": f":{number}"}
 
