@@ -37,6 +37,7 @@ MOST_AT_ONCE = 256
 # How long a prompt waits for a worker to come before it fails, in seconds.
 PATIENCE_S = 600.0
 _AGAIN_S = 2.0
+_PIECE = 50_000  # characters of one message
 _EXPECT_NONE = {"Nats-Expected-Last-Subject-Sequence": "0"}
 _ANOTHER_IS_THERE = 10071  # the server's error code for an expectation that does not hold
 
@@ -104,13 +105,16 @@ class Answerer:
         async with self._room, voice:
             kept = await self._kept(user, ask.prompt.id)
             if kept is None:
-                answer = await self._keep(user, await self._made(user, ask, voice))
+                made = await self._made(user, ask, voice)
+                answer = await self._keep(user, made)
+                if answer != made:  # another dataflow was at it, and quicker
+                    voice.begin_again()
+                    await voice.say_text(answer.text)
             else:
                 # The dataflow resumed from before this answer and may have read past it.
                 answer = kept
                 await self._store(user, answer, {})
-                if answer.text:
-                    await voice.say(Delta("text", answer.text))
+                await voice.say_text(answer.text)
             await voice.say(_last(answer))
 
     async def _made(self, user: str, ask: Ask, voice: _Voice) -> Answer:
@@ -124,7 +128,10 @@ class Answerer:
                 voice,
             )
         except ChatdeskError as error:
-            return Answer(ask.prompt.id, "failed", why=f"{error.what} {error.advice}".strip())
+            return Answer(ask.prompt.id, "failed", why=error.told)
+        except Exception:  # its user must not wait for ever, and may go on with the next prompt
+            log.exception("a prompt could not be answered")
+            return Answer(ask.prompt.id, "failed", why="Something went wrong at the cluster.")
         return Answer(
             ask.prompt.id,
             "complete",
@@ -194,12 +201,19 @@ class Answerer:
 
     async def _keep(self, user: str, answer: Answer) -> Answer:
         """Keep an answer, however long it takes; returns the one that is kept."""
-        if await self._store(user, answer, _EXPECT_NONE):
-            return answer
+        try:
+            if await self._store(user, answer, _EXPECT_NONE):
+                return answer
+        except nats.errors.MaxPayloadError:
+            why = "The reply is larger than the NATS server takes."
+            return await self._keep(user, Answer(answer.id, "failed", why=why))
         return await self._kept(user, answer.id) or answer
 
     async def _store(self, user: str, answer: Answer, headers: dict[str, str]) -> bool:
-        """Put an answer into the stream; False where what headers expect does not hold."""
+        """Put an answer into the stream; False where what headers expect does not hold.
+
+        Raises nats.errors.MaxPayloadError.
+        """
         subject = self._subjects.answers(user, answer.id)
         data = encode_answer(answer)
         while True:
@@ -210,6 +224,8 @@ class Answerer:
                 if error.err_code == _ANOTHER_IS_THERE:
                     return False
                 log.warning("an answer cannot be kept: %s", error.err_code)
+            except nats.errors.MaxPayloadError:
+                raise
             except (nats.errors.Error, OSError, TimeoutError) as error:
                 log.warning("an answer cannot be kept: %s", type(error).__name__)
             await asyncio.sleep(_AGAIN_S)
@@ -220,8 +236,7 @@ class Answerer:
             if kept is None:  # older than the stream's memory
                 await voice.say(Failed(ProviderError("This prompt was answered long ago.")))
                 return
-            if kept.text:
-                await voice.say(Delta("text", kept.text))
+            await voice.say_text(kept.text)
             await voice.say(_last(kept))
 
     async def _refuse(self, user: str, prompt_id: str, why: str) -> None:
@@ -255,6 +270,15 @@ class _Voice:
     async def say(self, event: Event) -> None:
         number, self._next = self._next, self._next + 1
         await self._tell(Told(self._run, self._attempt, number, event))
+
+    async def say_text(self, text: str) -> None:
+        """A text that is there already, in pieces that messages can hold."""
+        for start in range(0, len(text), _PIECE):
+            await self.say(Delta("text", text[start : start + _PIECE]))
+
+    def begin_again(self) -> None:
+        """What was said is void."""
+        self._attempt, self._next = new_id(), 0
 
     async def _tell(self, told: Told) -> None:
         try:

@@ -25,14 +25,15 @@ def asking_workers(configuration: Configuration) -> Asking:
 
 
 async def _events(asker: Asker, request: Request) -> AsyncIterator[Event]:
-    """The events of one reply. Leaving early stops it at its worker."""
-    told: asyncio.Queue[Event] = asyncio.Queue()
+    """The events of one reply. Leaving early stops it at its worker. Raises what asking raises."""
+    told: asyncio.Queue[Event | None] = asyncio.Queue()
     asking = asyncio.create_task(asker.ask(request, told.put_nowait))
+    asking.add_done_callback(lambda _task: told.put_nowait(None))
     try:
-        while True:
-            event = await told.get()
+        while (event := await told.get()) is not None:
             yield event
             if is_last(event):
                 return
+        await asking
     finally:
         asking.cancel()

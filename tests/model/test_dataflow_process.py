@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 from nats_server import NatsServer
 
-from chatdesk.chat.events import Delta, Event, Failed, Finished
+from chatdesk.chat.events import Delta, Event, Failed, Finished, Notice
+from chatdesk.chat.messages import SamplingParameters
 from chatdesk.cluster import supervisor
 from chatdesk.cluster.dialogue import Limits
 from chatdesk.cluster.permissions import configuration
@@ -105,6 +106,8 @@ class Cluster:
                     try:
                         async for event in talk(client, Subjects(), login.user, prompt):
                             on_event(event)
+                            if isinstance(event, Notice):
+                                pieces.clear()
                             if isinstance(event, Delta):
                                 pieces.append(event.text)
                             if isinstance(event, Failed):
@@ -163,7 +166,7 @@ def test_a_killed_cluster_neither_loses_nor_repeats_an_answered_turn(cluster: Cl
     replies = asyncio.run(converse())
     assert killed.is_set()
     assert replies[0] == "0 turns, zero"
-    assert replies[1].endswith("1 turns, one")
+    assert replies[1] == "1 turns, one"
     assert replies[2] == "2 turns, two"
     asked = cluster.asked()
     assert asked["user anna|zero"] == 1
@@ -228,12 +231,46 @@ def test_the_server_may_restart_while_a_prompt_is_answered(
             restarted.set()
             server.restart()
 
-    async def converse() -> str:
-        await cluster.say("anna", Prompt("zero"), restart_once)
+    async def converse() -> list[str]:
+        return [
+            await cluster.say("anna", Prompt("zero"), restart_once),
+            await cluster.say("anna", Prompt("one")),
+        ]
+
+    # What was said while there was no server is said again; nothing is missing in the text.
+    assert asyncio.run(converse()) == ["0 turns, zero", "1 turns, one"]
+    assert cluster.asked()["user anna|zero"] == 1
+
+
+def test_two_dataflows_at_one_server_answer_a_prompt_once(
+    cluster: Cluster, tmp_path: Path, server: NatsServer
+) -> None:
+    """As when an old one was forgotten somewhere. Each has its folder."""
+    other = Cluster(tmp_path / "other", server, SCRIPTED_PACE="0.03")
+    (tmp_path / "other").mkdir()
+    cluster.start()
+    other.start()
+    try:
+
+        async def converse() -> list[str]:
+            return [await cluster.say("anna", Prompt(f"{number}")) for number in range(4)]
+
+        assert asyncio.run(converse()) == [f"{number} turns, {number}" for number in range(4)]
+        assert cluster.kept(4) == other.kept(4) == [["0", "1", "2", "3"]]
+    finally:
+        other.stop()
+
+
+def test_what_is_no_prompt_is_told_to_who_sent_it(cluster: Cluster) -> None:
+    cluster.start()
+
+    async def ask() -> str:
+        with pytest.raises(ProviderError, match="cannot be read"):
+            wrong = SamplingParameters(temperature=1e6)
+            await cluster.say("anna", Prompt("zero", parameters=wrong))
         return await cluster.say("anna", Prompt("one"))
 
-    assert asyncio.run(converse()) == "1 turns, one"
-    assert cluster.asked()["user anna|zero"] == 1
+    assert asyncio.run(ask()) == "0 turns, one"
 
 
 def test_prompts_wait_in_the_stream_while_no_dataflow_runs(cluster: Cluster) -> None:
