@@ -9,9 +9,9 @@ import asyncio
 import signal
 import sys
 
-from chatdesk.cluster.generation import Generation
-from chatdesk.cluster.limits import Limits
-from chatdesk.cluster.worker import PoolWorker, Settings
+from chatdesk.cluster.worker.admission import Limits
+from chatdesk.cluster.worker.generation import Generation
+from chatdesk.cluster.worker.life import PoolWorker, Settings
 from chatdesk.providers.scripted import ScriptedProvider
 
 

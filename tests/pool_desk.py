@@ -17,8 +17,8 @@ from nats_server import NatsServer
 from chatdesk.chat.events import Delta, Event, is_last
 from chatdesk.chat.messages import Role, SamplingParameters, new_id
 from chatdesk.chat.provider import PromptMessage, Request
-from chatdesk.cluster.generation import Generation
-from chatdesk.cluster.worker import PoolWorker, Settings
+from chatdesk.cluster.worker.generation import Generation
+from chatdesk.cluster.worker.life import PoolWorker, Settings
 from chatdesk.providers.nats.connection import connect
 from chatdesk.providers.nats.login import Login
 from chatdesk.providers.nats.subjects import Subjects

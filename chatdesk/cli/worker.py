@@ -16,7 +16,7 @@ from chatdesk.cli.output import print_text
 from chatdesk.errors import UsageError
 
 if TYPE_CHECKING:
-    from chatdesk.cluster.worker import PoolWorker, Settings
+    from chatdesk.cluster.worker.life import PoolWorker, Settings
     from chatdesk.headless import Pumped
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -62,8 +62,8 @@ def worker(context: Context, /, model: str | None, parallel: int, **options: Any
     """
     import asyncio
 
-    from chatdesk.cluster.generation import Generation
-    from chatdesk.cluster.worker import PoolWorker
+    from chatdesk.cluster.worker.generation import Generation
+    from chatdesk.cluster.worker.life import PoolWorker
 
     settings = _settings(parallel, **options)
     chosen = context.choose_local(model)
@@ -119,8 +119,8 @@ async def _run(pool_worker: PoolWorker) -> tuple[bool, bool]:
 
 def _settings(parallel: int, **given: Any) -> Settings:
     """Raises UsageError for what cannot be right."""
-    from chatdesk.cluster.limits import Limits
-    from chatdesk.cluster.worker import Settings
+    from chatdesk.cluster.worker.admission import Limits
+    from chatdesk.cluster.worker.life import Settings
     from chatdesk.providers.nats.connection import trusting
     from chatdesk.providers.nats.login import read_login
     from chatdesk.providers.nats.subjects import (

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chatdesk.cluster.dialogue import Limits
+from chatdesk.cluster.dialogue import Allowance
 from chatdesk.errors import UsageError
 from chatdesk.providers.nats.login import Login, read_login
 from chatdesk.providers.nats.subjects import DEFAULT_PREFIX, Subjects
@@ -33,7 +33,7 @@ class Configuration:
     login: Login = field(repr=False)
     subjects: Subjects = Subjects()
     system: str = ""
-    limits: Limits = Limits()
+    allowance: Allowance = Allowance()
     ca: Path | None = None
 
     @property
@@ -45,14 +45,14 @@ class Configuration:
 def from_environment(environment: Mapping[str, str] | None = None) -> Configuration:
     """Raises UsageError for what is missing or cannot be read."""
     given = os.environ if environment is None else environment
-    usual = Limits()
+    usual = Allowance()
     return Configuration(
         url=_needed(given, URL),
         data=Path(_needed(given, DATA)),
         login=read_login(given.get(KEY)),
         subjects=Subjects(given.get(SUBJECT) or DEFAULT_PREFIX),
         system=given.get(SYSTEM, ""),
-        limits=Limits(
+        allowance=Allowance(
             _number(given, WAITING, usual.waiting),
             _number(given, PER_MINUTE, usual.requests_per_minute),
             _number(given, PER_DAY, usual.tokens_per_day),

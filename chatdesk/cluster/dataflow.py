@@ -28,7 +28,7 @@ from bytewax.outputs import DynamicSink, StatelessSinkPartition
 
 from chatdesk.cluster.answering import Job
 from chatdesk.cluster.configuration import Configuration, from_environment
-from chatdesk.cluster.dialogue import Dialogue, Exchange, Limits, Refuse, Step
+from chatdesk.cluster.dialogue import Allowance, Dialogue, Exchange, Refuse, Step
 from chatdesk.cluster.prompts import (
     Answer,
     Prompt,
@@ -62,15 +62,15 @@ def flow(configuration: Configuration | None = None, asking: Asking | None = Non
     if configuration is None:
         configuration = from_environment()
     if asking is None:
-        from chatdesk.cluster.workers import asking_workers
+        from chatdesk.cluster.asking import asking_workers
 
         asking = asking_workers(configuration)
     runtime = Runtime(configuration, asking)
-    limits = configuration.limits
+    allowance = configuration.allowance
     made = Dataflow("chatdesk")
     entries = op.flat_map("read", op.input("streams", made, _Source(runtime)), _read)
     steps: KeyedStream[Step] = op.stateful_batch(
-        "dialogue", entries, lambda resumed: _DialogueLogic(resumed, limits)
+        "dialogue", entries, lambda resumed: _DialogueLogic(resumed, allowance)
     )
     ways = op.branch("ways", steps, lambda keyed: isinstance(keyed[1], Exchange))
     op.output("keep", ways.trues, _Records(configuration))
@@ -96,9 +96,9 @@ def _read(read: Read) -> Iterable[tuple[str, Entry]]:
 class _DialogueLogic(StatefulBatchLogic[Entry, Step, Dialogue]):
     """One user's dialogue as Bytewax drives it."""
 
-    def __init__(self, resumed: Dialogue | None, limits: Limits) -> None:
+    def __init__(self, resumed: Dialogue | None, allowance: Allowance) -> None:
         self._dialogue = resumed if resumed is not None else Dialogue()
-        self._limits = limits
+        self._allowance = allowance
         # Of a dialogue that was resumed: its current prompt is nobody's any more.
         self._to_resume = resumed is not None and resumed.current is not None
 
@@ -111,7 +111,7 @@ class _DialogueLogic(StatefulBatchLogic[Entry, Step, Dialogue]):
                 steps.append(value)
             else:
                 prompt, at = value
-                steps += self._dialogue.prompted(prompt, at, self._limits)
+                steps += self._dialogue.prompted(prompt, at, self._allowance)
         return steps, StatefulBatchLogic.RETAIN
 
     def on_notify(self) -> tuple[Iterable[Step], bool]:

@@ -21,7 +21,7 @@ MOST_EARLY = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Allowance:
     """What one user may use. 0: no limit. waiting: prompts; tokens: of prompts and replies."""
 
     waiting: int = 16
@@ -94,7 +94,7 @@ class Dialogue:
         if self.current is not None:
             yield self._ask(self.current[0])
 
-    def prompted(self, prompt: Prompt, at: float, limits: Limits) -> Iterator[Step]:
+    def prompted(self, prompt: Prompt, at: float, allowance: Allowance) -> Iterator[Step]:
         """A prompt has come."""
         if prompt.id in self.done:
             yield Repeat(prompt.id)
@@ -102,7 +102,7 @@ class Dialogue:
         known = [self.current, *self.waiting]
         if any(entry is not None and entry[0].id == prompt.id for entry in known):
             return
-        if prompt.id not in self.early and (why := self._over(at, limits)):
+        if prompt.id not in self.early and (why := self._over(at, allowance)):
             yield Refuse(prompt.id, why)
             return
         self.asked_at = [*(t for t in self.asked_at if at - 60 < t <= at), at]
@@ -159,14 +159,14 @@ class Dialogue:
         usage = answer.usage
         self.day_tokens += (usage.prompt_tokens or 0) + (usage.completion_tokens or 0)
 
-    def _over(self, at: float, limits: Limits) -> str:
+    def _over(self, at: float, allowance: Allowance) -> str:
         """Why a prompt is over a limit; "" where it is not."""
-        if limits.waiting and len(self.waiting) >= limits.waiting:
-            return f"{limits.waiting} prompts wait already. Wait until one is answered."
+        if allowance.waiting and len(self.waiting) >= allowance.waiting:
+            return f"{allowance.waiting} prompts wait already. Wait until one is answered."
         minute = sum(at - 60 < t <= at for t in self.asked_at)
-        if limits.requests_per_minute and minute >= limits.requests_per_minute:
-            return f"These are more than {limits.requests_per_minute} prompts a minute."
+        if allowance.requests_per_minute and minute >= allowance.requests_per_minute:
+            return f"These are more than {allowance.requests_per_minute} prompts a minute."
         spent = self.day_tokens if int(at // 86_400) == self.day else 0
-        if limits.tokens_per_day and spent >= limits.tokens_per_day:
-            return f"The {limits.tokens_per_day:,} tokens of today are used up."
+        if allowance.tokens_per_day and spent >= allowance.tokens_per_day:
+            return f"The {allowance.tokens_per_day:,} tokens of today are used up."
         return ""

@@ -17,8 +17,8 @@ from nats.aio.msg import Msg
 from nats_server import NatsServer
 
 from chatdesk.chat.events import Started
-from chatdesk.cluster.kept import kept_stream
 from chatdesk.cluster.permissions import configuration
+from chatdesk.cluster.worker.kept import kept_stream
 from chatdesk.providers.nats.connection import connect, disconnect
 from chatdesk.providers.nats.fields import WireError
 from chatdesk.providers.nats.login import read_login

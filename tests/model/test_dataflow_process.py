@@ -20,7 +20,7 @@ from nats_server import NatsServer
 from chatdesk.chat.events import Delta, Event, Failed, Finished, Notice
 from chatdesk.chat.messages import SamplingParameters
 from chatdesk.cluster import supervisor
-from chatdesk.cluster.dialogue import Limits
+from chatdesk.cluster.dialogue import Allowance
 from chatdesk.cluster.permissions import configuration
 from chatdesk.cluster.prompts import Prompt
 from chatdesk.cluster.supervisor import Supervisor
@@ -289,7 +289,7 @@ def test_prompts_wait_in_the_stream_while_no_dataflow_runs(cluster: Cluster) -> 
 
 def test_a_cluster_that_lost_its_disk_has_its_conversations_back(cluster: Cluster) -> None:
     """More prompts than may wait at a time, all of which were answered."""
-    count = Limits().waiting * 6
+    count = Allowance().waiting * 6
     cluster.start()
 
     async def converse() -> None:

@@ -10,7 +10,7 @@ from pool_desk import MODEL, Gate, Pool, Talk, endless, in_pool, request, until
 
 from chatdesk.chat.events import Delta, Failed, Finished, Started, Waiting
 from chatdesk.chat.messages import new_id
-from chatdesk.cluster.limits import Limits
+from chatdesk.cluster.worker.admission import Limits
 from chatdesk.errors import ModelError, NotFound
 from chatdesk.providers.nats.subjects import Subjects
 from chatdesk.providers.nats.wire import (

@@ -9,8 +9,8 @@ from nats_server import NatsServer
 from pool_desk import Gate, Pool, Talk, in_pool, request, until
 
 from chatdesk.chat.events import Delta, Failed, Finished
-from chatdesk.cluster.kept import ensure_kept, kept_stream
-from chatdesk.cluster.limits import Limits
+from chatdesk.cluster.worker.admission import Limits
+from chatdesk.cluster.worker.kept import ensure_kept, kept_stream
 from chatdesk.providers.nats.subjects import Subjects
 from chatdesk.providers.nats.wire import Got, encode_kept
 

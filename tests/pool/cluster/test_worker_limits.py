@@ -6,8 +6,8 @@ from nats_server import NatsServer
 from pool_desk import Gate, Pool, Talk, in_pool, request
 
 from chatdesk.chat.events import Delta, Failed, Finished
-from chatdesk.cluster.handing import Hand, encode_hand
-from chatdesk.cluster.limits import Limits
+from chatdesk.cluster.worker.admission import Limits
+from chatdesk.cluster.worker.between import Hand, encode_hand
 from chatdesk.errors import ChatdeskError, UsageError
 from chatdesk.providers.nats.subjects import Subjects
 

@@ -11,9 +11,9 @@ from pool_desk import Gate, Pool, Running, Talk, endless, in_pool, request, unti
 
 from chatdesk.chat.events import Delta, Failed, Finished, Started, Waiting
 from chatdesk.chat.provider import Request
-from chatdesk.cluster.generation import Generation
-from chatdesk.cluster.limits import Limits
-from chatdesk.cluster.worker import PoolWorker, Settings
+from chatdesk.cluster.worker.admission import Limits
+from chatdesk.cluster.worker.generation import Generation
+from chatdesk.cluster.worker.life import PoolWorker, Settings
 from chatdesk.errors import ProviderError, ReplyInterrupted
 from chatdesk.providers.nats.wire import Cancel, Got, Moved, Resend, encode_request
 from chatdesk.providers.scripted import ScriptedProvider

@@ -11,7 +11,7 @@ from pool_desk import Gate, Pool, in_pool, request, until
 
 from chatdesk.chat.events import Delta, Event, Failed, Finished, Notice, Started, Waiting
 from chatdesk.chat.provider import Request
-from chatdesk.cluster.limits import Limits
+from chatdesk.cluster.worker.admission import Limits
 from chatdesk.providers.nats.asking import Asker
 
 MANY = Limits(runs=0, requests=0, tokens=0)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from chatdesk.chat.events import Delta, Event, Finished, PromptProgress, Started
 from chatdesk.chat.messages import Role
 from chatdesk.chat.provider import Deliver, PromptMessage, Request
-from chatdesk.cluster.generation import Generation, OnState, Serving, joined
+from chatdesk.cluster.worker.generation import Generation, OnState, Serving, joined
 from chatdesk.errors import ModelError, ProviderError
 from chatdesk.providers.llama import ModelState
 from chatdesk.providers.scripted import ScriptedProvider, ScriptedRun

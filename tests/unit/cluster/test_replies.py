@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from chatdesk.chat.events import Delta, Failed, Finished, Started, Waiting
 from chatdesk.chat.messages import Role, Usage
 from chatdesk.chat.provider import PromptMessage, Request
-from chatdesk.cluster.replies import GONE_S, KEEP_S, Reply
+from chatdesk.cluster.worker.replies import GONE_S, KEEP_S, Reply
 from chatdesk.errors import ProviderError
 from chatdesk.providers.nats.wire import HEARTBEAT_S, Alive, Moved, Told, decode_told
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from chatdesk.cluster.room import Room
+from chatdesk.cluster.worker.room import Room
 
 
 class RoomMachine(RuleBasedStateMachine):

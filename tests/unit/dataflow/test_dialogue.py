@@ -11,10 +11,10 @@ from pytest import MonkeyPatch
 
 from chatdesk.chat.messages import Usage
 from chatdesk.cluster.dialogue import (
+    Allowance,
     Ask,
     Dialogue,
     Exchange,
-    Limits,
     Refuse,
     Repeat,
     Step,
@@ -22,7 +22,7 @@ from chatdesk.cluster.dialogue import (
 )
 from chatdesk.cluster.prompts import Answer, Prompt
 
-NO_LIMITS = Limits(0, 0, 0)
+NO_LIMITS = Allowance(0, 0, 0)
 
 
 def prompt(number: int, **more: bool) -> Prompt:
@@ -114,47 +114,47 @@ def test_folded_turns_are_replaced_by_their_summary() -> None:
 
 def test_more_waiting_prompts_than_allowed_are_refused_with_words() -> None:
     dialogue = Dialogue()
-    limits = Limits(waiting=1, requests_per_minute=0)
+    allowance = Allowance(waiting=1, requests_per_minute=0)
     for number in (1, 2):
-        list(dialogue.prompted(prompt(number), 0.0, limits))
-    (step,) = dialogue.prompted(prompt(3), 0.0, limits)
+        list(dialogue.prompted(prompt(number), 0.0, allowance))
+    (step,) = dialogue.prompted(prompt(3), 0.0, allowance)
     assert isinstance(step, Refuse)
     assert "wait already" in step.why
 
 
 def test_more_requests_a_minute_than_allowed_are_refused_until_it_is_over() -> None:
     dialogue = Dialogue()
-    limits = Limits(waiting=0, requests_per_minute=2)
-    list(dialogue.prompted(prompt(1), 0.0, limits))
-    list(dialogue.prompted(prompt(2), 10.0, limits))
-    (refused,) = dialogue.prompted(prompt(3), 59.0, limits)
+    allowance = Allowance(waiting=0, requests_per_minute=2)
+    list(dialogue.prompted(prompt(1), 0.0, allowance))
+    list(dialogue.prompted(prompt(2), 10.0, allowance))
+    (refused,) = dialogue.prompted(prompt(3), 59.0, allowance)
     assert isinstance(refused, Refuse)
-    assert not any(isinstance(s, Refuse) for s in dialogue.prompted(prompt(3), 61.0, limits))
+    assert not any(isinstance(s, Refuse) for s in dialogue.prompted(prompt(3), 61.0, allowance))
 
 
 def test_the_tokens_of_a_day_are_counted_and_come_back_with_the_next() -> None:
     dialogue = Dialogue()
-    limits = Limits(0, 0, tokens_per_day=100)
-    list(dialogue.prompted(prompt(1), 10.0, limits))
+    allowance = Allowance(0, 0, tokens_per_day=100)
+    list(dialogue.prompted(prompt(1), 10.0, allowance))
     list(dialogue.answered(answer(1, usage=Usage(60, 0, 50))))
-    (refused,) = dialogue.prompted(prompt(2), 20.0, limits)
+    (refused,) = dialogue.prompted(prompt(2), 20.0, allowance)
     assert isinstance(refused, Refuse)
-    (asked,) = dialogue.prompted(prompt(2), 86_400.0 + 5, limits)
+    (asked,) = dialogue.prompted(prompt(2), 86_400.0 + 5, allowance)
     assert asked == Ask(prompt(2), (Turn("prompt 1", "reply 1"),), "")
 
 
 def test_a_clock_that_is_set_back_locks_nobody_out() -> None:
     dialogue = Dialogue()
-    limits = Limits(waiting=0, requests_per_minute=2, tokens_per_day=100)
+    allowance = Allowance(waiting=0, requests_per_minute=2, tokens_per_day=100)
     late = 10 * 86_400.0
     for number in (1, 2):
-        list(dialogue.prompted(prompt(number), late, limits))
+        list(dialogue.prompted(prompt(number), late, allowance))
         list(dialogue.answered(answer(number, usage=Usage(60, 0, 50))))
-    assert [type(s) for s in dialogue.prompted(prompt(3), late, limits)] == [Refuse]
-    (asked,) = dialogue.prompted(prompt(3), late - 2 * 86_400, limits)
+    assert [type(s) for s in dialogue.prompted(prompt(3), late, allowance)] == [Refuse]
+    (asked,) = dialogue.prompted(prompt(3), late - 2 * 86_400, allowance)
     assert isinstance(asked, Ask)
     list(dialogue.answered(answer(3, usage=Usage(60, 0, 50))))
-    (refused,) = dialogue.prompted(prompt(4), late - 2 * 86_400 + 90, limits)
+    (refused,) = dialogue.prompted(prompt(4), late - 2 * 86_400 + 90, allowance)
     assert isinstance(refused, Refuse) and "today" in refused.why
 
 
@@ -174,7 +174,9 @@ def test_a_dialogue_that_is_read_anew_has_all_its_turns() -> None:
     for number in range(100):
         list(dialogue.answered(answer(number)))
     for number in range(100):
-        (step,) = dialogue.prompted(prompt(number), 0.0, Limits(waiting=1, requests_per_minute=1))
+        (step,) = dialogue.prompted(
+            prompt(number), 0.0, Allowance(waiting=1, requests_per_minute=1)
+        )
         assert isinstance(step, Exchange)
     assert len(dialogue.turns) == 100 and not dialogue.early
 

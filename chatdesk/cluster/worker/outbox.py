@@ -16,7 +16,7 @@ import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from chatdesk.cluster.replies import Reply
+from chatdesk.cluster.worker.replies import Reply
 from chatdesk.errors import ProviderError
 
 log = logging.getLogger(__name__)

@@ -22,17 +22,17 @@ from typing import Any
 import nats.errors
 from nats.aio.client import Client
 
-from chatdesk.cluster.desk import Desk
-from chatdesk.cluster.generation import Generation, Serving
-from chatdesk.cluster.handing import Free, encode_free
-from chatdesk.cluster.kept import Kept
-from chatdesk.cluster.limits import Limits
-from chatdesk.cluster.listening import Listening, leave
-from chatdesk.cluster.offers import Offers
-from chatdesk.cluster.outbox import Outbox
-from chatdesk.cluster.reception import Reception
-from chatdesk.cluster.replies import Reply
-from chatdesk.cluster.room import Room
+from chatdesk.cluster.worker.admission import Limits
+from chatdesk.cluster.worker.between import Free, encode_free
+from chatdesk.cluster.worker.desk import Desk
+from chatdesk.cluster.worker.generation import Generation, Serving
+from chatdesk.cluster.worker.handing_over import Offers
+from chatdesk.cluster.worker.kept import Kept
+from chatdesk.cluster.worker.listening import Listening, leave
+from chatdesk.cluster.worker.outbox import Outbox
+from chatdesk.cluster.worker.reception import Reception
+from chatdesk.cluster.worker.replies import Reply
+from chatdesk.cluster.worker.room import Room
 from chatdesk.errors import ProviderError
 from chatdesk.providers.nats.connection import connect, disconnect
 from chatdesk.providers.nats.login import Login

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chatdesk.chat.events import Delta, Waiting
 from chatdesk.chat.messages import Role
 from chatdesk.chat.provider import PromptMessage, Request
-from chatdesk.cluster.handing import (
+from chatdesk.cluster.worker.between import (
     Free,
     Hand,
     Taken,

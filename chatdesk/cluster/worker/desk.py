@@ -19,12 +19,12 @@ from nats.aio.subscription import Subscription
 
 from chatdesk.chat.events import Event, Failed, Finished, is_last
 from chatdesk.chat.provider import Request
-from chatdesk.cluster.generation import Generation, Serving
-from chatdesk.cluster.handing import Hand
-from chatdesk.cluster.limits import Gate, Limits
-from chatdesk.cluster.outbox import Outbox
-from chatdesk.cluster.replies import Reply
-from chatdesk.cluster.room import Place, Room
+from chatdesk.cluster.worker.admission import Gate, Limits
+from chatdesk.cluster.worker.between import Hand
+from chatdesk.cluster.worker.generation import Generation, Serving
+from chatdesk.cluster.worker.outbox import Outbox
+from chatdesk.cluster.worker.replies import Reply
+from chatdesk.cluster.worker.room import Place, Room
 from chatdesk.errors import ChatdeskError, NotFound, ReplyInterrupted
 from chatdesk.providers.nats.fields import WireError
 from chatdesk.providers.nats.subjects import Subjects

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 import nats.errors
 from nats.aio.client import Client
 
-from chatdesk.cluster.desk import Asked, Desk
-from chatdesk.cluster.handing import MOST_HOPS, Hand, Taken, encode_hand, encode_taken
-from chatdesk.cluster.outbox import Outbox
-from chatdesk.cluster.replies import Reply
+from chatdesk.cluster.worker.between import MOST_HOPS, Hand, Taken, encode_hand, encode_taken
+from chatdesk.cluster.worker.desk import Asked, Desk
+from chatdesk.cluster.worker.outbox import Outbox
+from chatdesk.cluster.worker.replies import Reply
 from chatdesk.providers.nats.subjects import Subjects
 
 log = logging.getLogger(__name__)

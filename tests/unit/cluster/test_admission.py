@@ -6,7 +6,7 @@ import pytest
 
 from chatdesk.chat.messages import Role, SamplingParameters, Usage
 from chatdesk.chat.provider import PromptMessage, Request
-from chatdesk.cluster.limits import Gate, Limits
+from chatdesk.cluster.worker.admission import Gate, Limits
 from chatdesk.errors import ProviderError, UsageError
 from chatdesk.providers.nats.subjects import ANYONE
 

@@ -17,9 +17,9 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from chatdesk.chat.events import Failed
-from chatdesk.cluster.desk import Asked, Desk
-from chatdesk.cluster.handing import Free, Hand, Taken, decode_between, decode_hand, is_hand
-from chatdesk.cluster.offers import Offers
+from chatdesk.cluster.worker.between import Free, Hand, Taken, decode_between, decode_hand, is_hand
+from chatdesk.cluster.worker.desk import Asked, Desk
+from chatdesk.cluster.worker.handing_over import Offers
 from chatdesk.errors import ChatdeskError, ProviderError, UsageError
 from chatdesk.providers.nats.subjects import Subjects, checked_user, own_inbox
 from chatdesk.providers.nats.wire import (

@@ -20,9 +20,9 @@ from nats.js.errors import BadRequestError, NotFoundError
 from nats.js.errors import Error as JetStreamError
 
 from chatdesk.chat.events import Failed
-from chatdesk.cluster.desk import Asked, Desk
-from chatdesk.cluster.outbox import Outbox
-from chatdesk.cluster.replies import GONE_S, Reply
+from chatdesk.cluster.worker.desk import Asked, Desk
+from chatdesk.cluster.worker.outbox import Outbox
+from chatdesk.cluster.worker.replies import GONE_S, Reply
 from chatdesk.errors import ChatdeskError
 from chatdesk.providers.nats.subjects import Subjects, checked_user, own_inbox
 from chatdesk.providers.nats.wire import Told, decode_kept, encode_told
