@@ -72,7 +72,7 @@ async def connect(
     async def failed(error: Exception) -> None:
         # Only the class: a server's text may repeat a subject, and with it a name.
         refused.append(error)
-        client.denied += "permissions violation" in str(error).lower()
+        client.note(error)
         log.info("NATS: %s", type(error).__name__)
 
     context = tls

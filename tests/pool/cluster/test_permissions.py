@@ -42,12 +42,11 @@ async def heard_by(
 
     ear, mouth = await connect(server.url, listener), await connect(server.url, speaker)
     try:
-        await ear.subscribe(listen or subject, cb=hear)
+        listening = await ear.subscribe(listen or subject, cb=hear)
         await ear.flush()
         await mouth.publish(subject, b"x")
         await mouth.flush()
-        await ear.flush()  # what was delivered stands before this answer
-        await asyncio.sleep(0)
+        await listening.drain()  # what was delivered is heard
         return heard.is_set()
     finally:
         await _close(ear, mouth)

@@ -1,4 +1,4 @@
-"""A message that is broken in any way costs nobody but its sender anything."""
+"""What nats-py does with broken messages and with its pings, and the client of ours does not."""
 
 from __future__ import annotations
 
@@ -58,3 +58,34 @@ def test_who_listens_hears_the_next_message_too(nats: NatsServer, what: str) -> 
             await disconnect(client)
 
     asyncio.run(run())
+
+
+def test_a_flush_is_answered_after_all_that_was_said_before() -> None:
+    """Otherwise nobody would know that a subscription counts, or that nobody listens."""
+    said: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"server_id":"x","max_payload":1000000,"headers":true}\r\n')
+        while line := await reader.readline():
+            said.append(line.split(b" ")[0].strip())
+            if line == b"PING\r\n":
+                writer.write(b"PONG\r\n")
+        writer.close()
+
+    async def run() -> None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        client = await connect(f"nats://127.0.0.1:{port}", Login("anna"))
+        del said[:]
+        subscription = await client.subscribe("t.a")
+        await client.flush()
+        await client.publish("t.b", b"x")
+        await client.flush()
+        await subscription.unsubscribe()
+        await client.flush()
+        await disconnect(client)
+        server.close()
+        await server.wait_closed()
+
+    asyncio.run(run())
+    assert said == [b"SUB", b"PING", b"PUB", b"x", b"PING", b"UNSUB", b"PING"]
