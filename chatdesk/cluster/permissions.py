@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from chatdesk.cluster.streams import answers_stream, prompts_stream
+from chatdesk.cluster.worker.kept import kept_stream
 from chatdesk.providers.nats.subjects import Subjects
 
 Part = Literal["user", "worker", "cluster"]
@@ -39,7 +40,8 @@ def allowed(part: Part, name: str, subjects: Subjects) -> Allowed:
             (
                 inboxes,
                 *(subjects.chat("*"), subjects.line("*")),  # what a worker that ends hands on
-                *(subjects.hand("*"), subjects.free, "$JS.API.>", "$JS.ACK.>"),
+                *(subjects.hand("*"), subjects.free),
+                *_taking(kept_stream(subjects)),
             ),
             (
                 own,
@@ -80,6 +82,15 @@ def _asking(name: str, subjects: Subjects) -> tuple[str, ...]:
     return (
         *(subjects.chat(name), subjects.line(name), subjects.worker("*", name)),
         *(subjects.run(name, "*"), subjects.models(name), subjects.kept(name)),
+    )
+
+
+def _taking(stream: str) -> tuple[str, ...]:
+    """To make a stream, and to take messages out of it: of this one, not of the dataflow's."""
+    return (
+        *(f"$JS.API.STREAM.{verb}.{stream}" for verb in ("CREATE", "INFO")),
+        *(f"$JS.API.CONSUMER.{verb}.{stream}.>" for verb in ("CREATE", "DURABLE.CREATE", "INFO")),
+        *(f"$JS.API.CONSUMER.MSG.NEXT.{stream}.*", f"$JS.ACK.{stream}.>"),
     )
 
 

@@ -35,6 +35,7 @@ from chatdesk.cluster.worker.replies import Reply
 from chatdesk.cluster.worker.room import Room
 from chatdesk.errors import ProviderError
 from chatdesk.providers.nats.connection import connect, disconnect
+from chatdesk.providers.nats.guarded import is_deaf
 from chatdesk.providers.nats.login import Login
 from chatdesk.providers.nats.subjects import DEFAULT_QUEUE, Subjects
 
@@ -235,6 +236,7 @@ class PoolWorker:
         self._room_changed()
         await self._listening.settled()
         await client.flush()
+        self._check_connection()
 
     async def _drain(self) -> None:
         """After stop(): take nothing new, give away the line, wait for the rest."""
@@ -259,14 +261,23 @@ class PoolWorker:
         while True:
             await asyncio.sleep(_TICK_S)
             ticks += 1
-            if self._client.is_closed:
-                raise _shut_out()
+            self._check_connection()
             self._look_at_replies()
             room = self._desk.room
             if ticks % _OFFER_EVERY == 0 and not self._outbox.paused and not room.free:
                 self._offers.offer_first()
             if ticks % _FORGET_EVERY == 0:
                 self._desk.gate.forget_old()
+
+    def _check_connection(self) -> None:
+        """Raises ProviderError where the server does not let it work."""
+        if self._client.is_closed:
+            raise _shut_out()
+        if is_deaf(self._client):
+            raise ProviderError(
+                "The NATS server does not let this user answer requests.",
+                "A worker has a key of its own: chatdesk cluster user NAME --for worker",
+            )
 
     def _look_at_replies(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -28,6 +28,7 @@ from chatdesk.providers.nats.wire import (
     Told,
     decode_request,
     encode_offer,
+    encode_request,
     encode_told,
 )
 
@@ -99,7 +100,6 @@ class Reception:
         except UsageError:
             return
         if kind in ("chat", "line") and is_hand(message.data):
-            self._desk.gate.check_size(len(message.data))
             hand = decode_hand(message.data)
             if hand.user == user:
                 await self._handed(hand, kind)
@@ -193,6 +193,8 @@ class Reception:
         if kind == "hand":
             self._desk.check_model(asked.request)
         else:
+            # Of the request itself: as a part of another message it is longer.
+            self._desk.gate.check_size(len(encode_request(asked.request)))
             self._desk.admit(asked)
 
     async def _between_workers(self, data: bytes) -> None:

@@ -10,6 +10,7 @@ from chatdesk.cluster.worker.admission import Limits
 from chatdesk.cluster.worker.between import Hand, encode_hand
 from chatdesk.errors import ChatdeskError, UsageError
 from chatdesk.providers.nats.subjects import Subjects
+from chatdesk.providers.nats.wire import encode_request
 
 
 async def refusal(talk: Talk) -> ChatdeskError:
@@ -127,6 +128,24 @@ def test_what_pretends_to_be_handed_over_is_held_to_the_limits(server: NatsServe
         other = await pool.ask("mine", user="bob")
         await other.end()
         assert len(worker.begun) == 3  # two of anna's
+
+    in_pool(server, test)
+
+
+def test_what_is_handed_over_may_be_as_large_as_what_is_asked(server: NatsServer) -> None:
+    """A request within another message has all its quotation marks escaped."""
+
+    async def test(pool: Pool) -> None:
+        worker = await pool.worker(limits=Limits(request_bytes=5_000))
+        client = await pool.client()
+        asked = request('"' * 2_000)
+        talk = Talk(client, pool.subjects, "anna", asked)
+        await talk.listen()
+        hand = encode_hand(Hand("w-0000", "anna", talk.inbox, asked, held=False))
+        assert len(encode_request(asked)) < 5_000 < len(hand)
+        await client.publish(pool.subjects.line("anna"), hand)
+        await talk.end()
+        assert isinstance(talk.last, Finished) and len(worker.begun) == 1
 
     in_pool(server, test)
 

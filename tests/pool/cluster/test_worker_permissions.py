@@ -11,11 +11,15 @@ from pool_desk import Gate, Pool, Talk, request, until
 
 from chatdesk.chat.events import Delta, Finished, Waiting
 from chatdesk.cluster.permissions import configuration
+from chatdesk.cluster.streams import answers_stream, make_streams, prompts_stream
+from chatdesk.errors import ProviderError
+from chatdesk.providers.nats.connection import connect
+from chatdesk.providers.nats.guarded import denials
 from chatdesk.providers.nats.login import new_seed, read_login
 from chatdesk.providers.nats.subjects import Subjects
 from chatdesk.providers.nats.wire import Cancel, Got, Moved, encode_kept
 
-ANNA, BOB, W1, W2 = (read_login(new_seed()) for _ in range(4))
+ANNA, BOB, W1, W2, DATAFLOW = (read_login(new_seed()) for _ in range(5))
 SUBJECTS = Subjects("lab.chat")
 
 
@@ -24,6 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
     users = [
         *(configuration("user", login.user, login.user, SUBJECTS) for login in (ANNA, BOB)),
         *(configuration("worker", login.user, login.user, SUBJECTS) for login in (W1, W2)),
+        configuration("cluster", DATAFLOW.user, DATAFLOW.user, SUBJECTS),
     ]
     config = f"accounts {{ POOL: {{ jetstream: enabled, users: [\n{' '.join(users)}] }} }}\n"
     server = NatsServer(tmp_path_factory.mktemp("nats"), config).start()
@@ -33,7 +38,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
 
 def with_permissions(server: NatsServer, test: Callable[[Pool], Awaitable[None]]) -> None:
     async def run() -> None:
-        logins = {login.user: login for login in (ANNA, BOB)}
+        logins = {login.user: login for login in (ANNA, BOB, DATAFLOW)}
         pool = Pool(server, subjects=SUBJECTS, logins=logins)
         try:
             await test(pool)
@@ -73,6 +78,35 @@ def test_a_pool_does_all_it_does_with_what_it_is_allowed(server: NatsServer) -> 
 
     with_permissions(server, test)
     assert "Permissions Violation" not in server.log and "Violation" not in server.log
+
+
+def test_a_user_who_is_no_worker_is_told_so(server: NatsServer) -> None:
+    async def test(pool: Pool) -> None:
+        with pytest.raises(ProviderError, match="does not let this user answer requests"):
+            await pool.worker(login=ANNA)
+        with pytest.raises(ProviderError, match="does not let this user answer requests"):
+            await pool.worker(login=W1, subjects=Subjects("another.pool"))
+
+    with_permissions(server, test)
+
+
+def test_a_worker_does_not_reach_what_the_dataflow_keeps(server: NatsServer) -> None:
+    """Who runs a worker reads the texts that come to it, and no more."""
+
+    async def test(pool: Pool) -> None:
+        js = (await pool.client(DATAFLOW.user)).jetstream()
+        await make_streams(js, SUBJECTS)
+        client = await connect(server.url, W1)
+        pool.clients.append(client)
+        for name in (prompts_stream(SUBJECTS), answers_stream(SUBJECTS)):
+            await client.publish(f"$JS.API.STREAM.DELETE.{name}", b"")
+            await client.publish(f"$JS.API.STREAM.PURGE.{name}", b"")
+            await client.publish(f"$JS.API.STREAM.MSG.GET.{name}", b'{"seq":1}')
+        await client.flush()
+        assert denials(client) == 6
+        await js.stream_info(prompts_stream(SUBJECTS))
+
+    with_permissions(server, test)
 
 
 def test_a_vanished_client_is_noticed_with_permissions_too(server: NatsServer) -> None:
