@@ -36,9 +36,10 @@ from chatdesk.cluster.prompts import (
     decode_answer,
     decode_prompt,
 )
-from chatdesk.cluster.runtime import ANSWERS, PROMPTS, Asking, Runtime
+from chatdesk.cluster.runtime import ANSWERS, PROMPTS, Asking, Runtime, end_process
 from chatdesk.cluster.streams import Stored
 from chatdesk.cluster.supervisor import end_with_supervisor
+from chatdesk.errors import StoreError
 from chatdesk.providers.nats.fields import WireError
 from chatdesk.store.exchanges import Exchanges, KeptExchange
 
@@ -198,7 +199,10 @@ class _Records(DynamicSink[tuple[str, Any]]):
     def build(
         self, step_id: str, worker_index: int, worker_count: int
     ) -> StatelessSinkPartition[tuple[str, Any]]:
-        return _RecordsPartition(Exchanges(self._configuration.database))
+        try:
+            return _RecordsPartition(Exchanges(self._configuration.database))
+        except StoreError as problem:
+            end_process(problem)
 
 
 class _RecordsPartition(StatelessSinkPartition[tuple[str, Any]]):
@@ -206,7 +210,10 @@ class _RecordsPartition(StatelessSinkPartition[tuple[str, Any]]):
         self._exchanges = exchanges
 
     def write_batch(self, items: list[tuple[str, Any]]) -> None:
-        self._exchanges.add([_kept(user, exchange) for user, exchange in items])
+        try:
+            self._exchanges.add([_kept(user, exchange) for user, exchange in items])
+        except StoreError as problem:  # a full disk, say; Bytewax would only tell a panic
+            end_process(problem)
 
     def close(self) -> None:
         self._exchanges.close()

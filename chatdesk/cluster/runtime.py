@@ -16,7 +16,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from nats.aio.client import Client
 
@@ -48,6 +48,13 @@ PROMPTS, ANSWERS = "prompts", "answers"
 
 # Makes the way of asking the workers from a connection.
 Asking = Callable[[Client], Callable[[Request], AsyncIterator[Event]]]
+
+
+def end_process(problem: ChatdeskError) -> NoReturn:
+    """End this process of the dataflow at once, and say why. Any thread; nothing is lost by it."""
+    sys.stderr.write(f"{problem.in_terminal}\n")
+    sys.stderr.flush()
+    os._exit(1)
 
 
 async def prepare(configuration: Configuration) -> None:
@@ -113,10 +120,10 @@ class Runtime:
         self,
         configuration: Configuration,
         asking: Asking,
-        end: Callable[[int], object] = os._exit,
+        end: Callable[[ChatdeskError], object] | None = None,
     ) -> None:
-        """end: ends the process."""
-        self._end = end
+        """end: ends the process, None: end_process()."""
+        self._end = end or end_process
         self._configuration = configuration
         self._asking = asking
         self._lock = threading.Lock()
@@ -166,12 +173,10 @@ class Runtime:
         self._tasks.discard(task)
         if task.cancelled() or (problem := task.exception()) is None:
             return
-        if isinstance(problem, ChatdeskError):
-            sys.stderr.write(f"{problem.in_terminal}\n")
-        else:
+        if not isinstance(problem, ChatdeskError):
             log.error("the dataflow's network failed", exc_info=problem)
-        sys.stderr.flush()
-        self._end(1)
+            problem = ProviderError("The dataflow's network failed.")
+        self._end(problem)
 
     async def _connect(self) -> None:
         """Raises NoConnection where trying again is of no use, ProviderError when the connection is

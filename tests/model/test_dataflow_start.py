@@ -140,3 +140,16 @@ def test_other_streams_than_were_read_are_told_as_such(tmp_path: Path) -> None:
     finally:
         run.end()
         server.stop()
+
+
+def test_a_database_that_cannot_be_used_ends_it(tmp_path: Path) -> None:
+    server = NatsServer(tmp_path / "nats").start()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "exchanges.db").write_bytes(b"no database at all" * 100)
+    run = Run(tmp_path, server.url)
+    try:
+        assert run.end() == 1
+        assert "The database exchanges.db cannot be used." in run.said
+        assert "Traceback" not in run.said and "panicked" not in run.said
+    finally:
+        server.stop()
