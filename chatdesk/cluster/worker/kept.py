@@ -15,7 +15,14 @@ import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
 from nats.js.errors import BadRequestError, NotFoundError
 from nats.js.errors import Error as JetStreamError
 
@@ -41,6 +48,8 @@ _AGAIN_S = 10.0
 _PROBE_S = 0.25
 # What nobody took within a day is deleted.
 _KEPT_S = 86_400.0
+# Requests that are kept for one user; the next ones are refused.
+MOST_OF_ONE_USER = 64
 
 _UNREACHABLE = (nats.errors.Error, JetStreamError, OSError, TimeoutError)
 
@@ -67,6 +76,9 @@ async def ensure_kept(js: JetStreamContext, subjects: Subjects) -> None:
                     retention=RetentionPolicy.WORK_QUEUE,
                     storage=StorageType.FILE,
                     max_age=_KEPT_S,
+                    max_msgs_per_subject=MOST_OF_ONE_USER,
+                    discard=DiscardPolicy.NEW,
+                    discard_new_per_subject=True,
                 )
             )
         except BadRequestError:  # another worker was quicker

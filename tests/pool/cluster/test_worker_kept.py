@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import nats.js.errors
+import pytest
 from nats_server import NatsServer
 from pool_desk import Gate, Pool, Talk, in_pool, request, until
 
 from chatdesk.chat.events import Delta, Failed, Finished
 from chatdesk.cluster.worker.admission import Limits
-from chatdesk.cluster.worker.kept import ensure_kept, kept_stream
+from chatdesk.cluster.worker.kept import MOST_OF_ONE_USER, ensure_kept, kept_stream
 from chatdesk.providers.nats.subjects import Subjects
 from chatdesk.providers.nats.wire import Got, encode_kept
 
@@ -96,6 +97,20 @@ def test_several_workers_share_them(server: NatsServer) -> None:
         await until_none_left(pool)
         begun = sorted(text for worker in workers for text in worker.begun)
         assert begun == sorted(f"q{number}" for number in range(12))
+
+    in_pool(server, test)
+
+
+def test_nobody_fills_the_server_with_requests(server: NatsServer) -> None:
+    async def test(pool: Pool) -> None:
+        talks = [await keep(pool, f"q{number}") for number in range(2)]
+        js = talks[0].client.jetstream()
+        data = encode_kept(talks[0].request, talks[0].inbox)
+        with pytest.raises(nats.js.errors.APIError):
+            for _ in range(MOST_OF_ONE_USER):
+                await js.publish(pool.subjects.kept("anna"), data)
+        assert await left(pool) == MOST_OF_ONE_USER
+        await keep(pool, "mine", user="bob")
 
     in_pool(server, test)
 
