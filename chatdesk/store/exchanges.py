@@ -8,6 +8,7 @@ brings it and however often.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ CREATE TABLE exchange (
 CREATE INDEX exchange_by_time ON exchange (user, at);
 """
 _BUSY_MS = 10_000
+_PAUSE_S = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ class Exchanges:
         return lines
 
     def _prepare(self) -> None:
-        self._connection.pragma("journal_mode", "wal")
+        self._write_ahead()
         self._connection.pragma("synchronous", "normal")
         # Several processes may come at once: who is first makes the tables.
         self._connection.execute("BEGIN IMMEDIATE")
@@ -150,6 +152,18 @@ class Exchanges:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
+
+    def _write_ahead(self) -> None:
+        """SQLite does not wait by itself where another process does the same right now."""
+        deadline = time.monotonic() + _BUSY_MS / 1000
+        while True:
+            try:
+                self._connection.pragma("journal_mode", "wal")
+                return
+            except apsw.BusyError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_PAUSE_S)
 
     def _rows(self, sql: str, bindings: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         """One after the other: all of them may be more than the memory holds."""

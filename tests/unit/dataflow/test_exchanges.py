@@ -6,6 +6,8 @@ import io
 import json
 import multiprocessing
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -70,6 +72,34 @@ def test_two_processes_write_to_it_at_once(tmp_path: Path) -> None:
         assert writer.exitcode == 0
     with Exchanges(tmp_path / "e.db") as exchanges:
         assert exchanges.count() == 50
+
+
+def test_several_begin_at_once(tmp_path: Path) -> None:
+    """As a dataflow's processes do, at its first start."""
+    count = 4
+    together = threading.Barrier(count)
+
+    def begin(path: Path) -> None:
+        together.wait(60)
+        with Exchanges(path) as exchanges:
+            exchanges.add([FIRST])
+
+    with ThreadPoolExecutor(count) as threads:
+        for number in range(30):
+            path = tmp_path / f"{number}.db"
+            for begun in [threads.submit(begin, path) for _ in range(count)]:
+                begun.result(60)
+            with Exchanges(path) as exchanges:
+                assert exchanges.count() == 1
+
+
+def test_more_than_the_memory_holds_is_exported_as_it_is_read(tmp_path: Path) -> None:
+    with Exchanges(tmp_path / "e.db") as exchanges:
+        exchanges.add([replace(FIRST, user=f"u{number}") for number in range(100)])
+        chats = exchanges.conversations()
+        assert next(chats)[0].user == "u0"
+        exchanges.add([replace(FIRST, user="v")])  # the reader holds nobody up
+        assert len(list(chats)) >= 99
 
 
 def test_a_file_that_is_no_database_is_told_as_such(tmp_path: Path) -> None:
