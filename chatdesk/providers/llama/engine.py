@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from chatdesk.chat.events import Failed, Started
 from chatdesk.chat.messages import Usage
-from chatdesk.chat.provider import Deliver, Request
 from chatdesk.errors import ChatdeskError
 from chatdesk.providers.llama.choice import ModelChoice, ModelState, Progress
+from chatdesk.providers.llama.front import Front
 from chatdesk.providers.llama.holder import ModelHolder, unexpected
-from chatdesk.providers.llama.jobs import Jobs, Load
+from chatdesk.providers.llama.jobs import Jobs
 from chatdesk.providers.llama.run import LlamaRun
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class LlamaEngine:
+class LlamaEngine(Front["Loaded"]):
     """Writes replies with local models, one after the other.
 
     resolve names the file and parameters for a model (None: the default) and may raise any
@@ -43,38 +43,11 @@ class LlamaEngine:
         on_state: Callable[[ModelState], None],
         check: Callable[[ModelChoice], None] | None = None,
     ) -> None:
-        self._jobs = Jobs()
-        self._holder: ModelHolder[Loaded] = ModelHolder(
-            resolve, on_state, check, _load, self._while_loading
+        super().__init__(
+            Jobs(),
+            ModelHolder(resolve, on_state, check, _load, self._while_loading),
         )
         self._current: LlamaRun | None = None
-
-    # -- any thread ---------------------------------------------------------------------------
-
-    @property
-    def loaded(self) -> ModelState:
-        """What is loaded or being loaded now."""
-        return self._holder.state
-
-    def start(self, request: Request, deliver: Deliver) -> LlamaRun:
-        """Queue a reply. Raises ProviderError after shutdown()."""
-        run = LlamaRun(request, deliver, self._jobs.wake)
-        self._jobs.put(run)
-        return run
-
-    def load(self, model: str | None = None) -> None:
-        """Queue the loading of a model. Raises ProviderError after shutdown()."""
-        self._jobs.put(Load(model))
-
-    def cancel_load(self) -> None:
-        """Give up loading: what is being loaded (the model before it comes back), and the queue."""
-        self._jobs.forget_loads()
-        self._holder.cancel()
-
-    def shutdown(self) -> None:
-        """Cancel everything; pump() then frees the model and returns. Twice is harmless."""
-        self._jobs.close()  # first, so that no run fails for want of a model
-        self._holder.close()
 
     # -- the pump's thread --------------------------------------------------------------------
 

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from chatdesk.chat.events import Failed
-from chatdesk.chat.provider import Deliver, Request
 from chatdesk.errors import ChatdeskError
 from chatdesk.providers.llama.choice import ModelChoice, ModelState, Progress
+from chatdesk.providers.llama.front import Front
 from chatdesk.providers.llama.holder import ModelHolder, unexpected
 from chatdesk.providers.llama.jobs import Job, Jobs, Load
 from chatdesk.providers.llama.run import LlamaRun
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 MOST_SEQUENCES = 256  # llama.cpp's own bound
 
 
-class ParallelEngine:
+class ParallelEngine(Front["LoadedTogether"]):
     """Writes up to `sequences` replies together with one local model.
 
     Each has the whole context window that the choice says, so the context takes `sequences` times
@@ -46,19 +46,14 @@ class ParallelEngine:
         if not 1 <= sequences <= MOST_SEQUENCES:
             raise ValueError(f"sequences must be 1 to {MOST_SEQUENCES}, not {sequences}")
         self.sequences = sequences
-        self._jobs = Jobs()
-        self._holder: ModelHolder[LoadedTogether] = ModelHolder(
-            resolve, on_state, check, self._make, self._while_loading
+        super().__init__(
+            Jobs(),
+            ModelHolder(resolve, on_state, check, self._make, self._while_loading),
         )
         self._loading_for: LlamaRun | None = None
         self._held_up: Job | None = None  # the first in the queue, which waits for another model
 
     # -- any thread ---------------------------------------------------------------------------
-
-    @property
-    def loaded(self) -> ModelState:
-        """What is loaded or being loaded now."""
-        return self._holder.state
 
     @property
     def free(self) -> int:
@@ -67,26 +62,6 @@ class ParallelEngine:
         A run counts from start() until just before it is told its last event.
         """
         return max(0, self.sequences - self._jobs.runs)
-
-    def start(self, request: Request, deliver: Deliver) -> LlamaRun:
-        """Queue a reply. Raises ProviderError after shutdown()."""
-        run = LlamaRun(request, deliver, self._jobs.wake)
-        self._jobs.put(run)
-        return run
-
-    def load(self, model: str | None = None) -> None:
-        """Queue the loading of a model. Raises ProviderError after shutdown()."""
-        self._jobs.put(Load(model))
-
-    def cancel_load(self) -> None:
-        """Give up loading: what is being loaded (the model before it comes back), and the queue."""
-        self._jobs.forget_loads()
-        self._holder.cancel()
-
-    def shutdown(self) -> None:
-        """Cancel everything; pump() then frees the model and returns. Twice is harmless."""
-        self._jobs.close()  # first, so that no run fails for want of a model
-        self._holder.close()
 
     # -- the pump's thread --------------------------------------------------------------------
 

@@ -93,14 +93,19 @@ class Profile:
         return str(self.origin).partition("//")[2]
 
     @property
+    def leaves(self) -> str:
+        """Whether a message goes away, in words, where the provider is not on_this_computer."""
+        sure = not self.origin.loopback
+        return "leaves this computer" if sure else "may leave this computer"
+
+    @property
     def remote_words(self) -> str:
         """What happens to a message: "leaves this computer and goes to api.mistral.ai"."""
         if self.on_this_computer:
             return f"goes to {self.name}, another program on this computer ({self.place})"
         if self.preset.api == "nats":
-            leaves = "may leave" if self.origin.loopback else "leaves"
-            return f"{leaves} this computer: it goes to {self.place} and on to the workers there"
-        return f"leaves this computer and goes to {self.place}"
+            return f"{self.leaves}: it goes to {self.place} and on to the workers there"
+        return f"{self.leaves} and goes to {self.place}"
 
 
 def checked(profile: Profile) -> Profile:

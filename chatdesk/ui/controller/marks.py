@@ -75,7 +75,7 @@ class Marks:
         window.composer.set_destination(f"Sent to {place}", told, here=here)
         window.welcome.set_model(
             name,
-            f"{profile.name} · {'another program here' if here else 'leaves this computer'}",
+            f"{profile.name} · {'another program here' if here else profile.leaves}",
             kind,
             title=f"Chat with {name}",
             line=told,

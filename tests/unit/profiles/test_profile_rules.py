@@ -310,7 +310,9 @@ def test_of_workers_nobody_claims_that_they_are_on_this_computer(profiles: Profi
     assert here.remote_words == (
         "may leave this computer: it goes to localhost:4222 and on to the workers there"
     )
+    assert here.leaves == "may leave this computer"
     there = profiles.add("Other", "nats", base_url="tls://lab.example")
+    assert there.leaves == "leaves this computer"
     assert there.remote_words.startswith("leaves this computer: it goes to lab.example:4222")
 
 
