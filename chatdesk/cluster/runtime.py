@@ -34,7 +34,8 @@ from chatdesk.cluster.streams import (
     prompts_stream,
 )
 from chatdesk.errors import ChatdeskError, ProviderError
-from chatdesk.providers.nats.connection import NoConnection, connect, disconnect, trusting
+from chatdesk.providers.nats.connection import connect, disconnect, trusting
+from chatdesk.providers.nats.problems import NoConnection
 
 log = logging.getLogger(__name__)
 

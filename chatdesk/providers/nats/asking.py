@@ -39,6 +39,7 @@ from chatdesk.providers.nats.attempt import Answer, Attempt, Timing, WorkerLost
 from chatdesk.providers.nats.fields import WireError
 from chatdesk.providers.nats.fitting import fitted
 from chatdesk.providers.nats.offers import offers
+from chatdesk.providers.nats.problems import AllBusy, NotAllowed, NothingKept, NoWorker
 from chatdesk.providers.nats.subjects import Subjects
 from chatdesk.providers.nats.wire import Offer
 
@@ -48,44 +49,6 @@ KEPT = "The request is kept until a worker comes"
 
 _MOST_REMEMBERED = 1_000  # conversations
 _OFFERS_S = 1.0
-
-
-class NoWorker(ProviderError):
-    """Nobody listens, or nobody answers."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "No worker is listening.", "Start one, or try again later.", retryable=True
-        )
-
-
-class AllBusy(ProviderError):
-    """No worker has room, nor a place in its line."""
-
-    def __init__(self) -> None:
-        super().__init__("All workers are busy.", "Try again later.", retryable=True)
-
-
-class NotAllowed(ProviderError):
-    """The server's permissions do not let this user ask."""
-
-    def __init__(self, user: str) -> None:
-        super().__init__(
-            f"The NATS server does not let the user {user} ask these workers.",
-            "Ask who runs it for the permission, or give the key of another user.",
-        )
-
-
-class NothingKept(ProviderError):
-    """The server was to keep a request, and does not."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(
-            "No worker is listening, and the NATS server keeps no requests.",
-            "It does so once a worker was there that takes kept requests.",
-            retryable=True,
-            detail=detail,
-        )
 
 
 class Affinity:

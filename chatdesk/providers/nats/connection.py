@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -18,9 +17,10 @@ from typing import Any
 import nats.errors
 from nats.aio.client import Client
 
-from chatdesk.errors import ProviderError, UsageError
-from chatdesk.providers.nats.guarded import GuardedClient, NotEncrypted
+from chatdesk.errors import UsageError
+from chatdesk.providers.nats.guarded import GuardedClient
 from chatdesk.providers.nats.login import Login
+from chatdesk.providers.nats.problems import connection_problem
 from chatdesk.providers.nats.subjects import Subjects
 
 log = logging.getLogger(__name__)
@@ -30,17 +30,6 @@ CONNECT_S = 5.0
 _PING_S = 5
 _AGAIN_S = 0.25
 _CLOSE_S = 1.0
-
-
-class NoConnection(ProviderError):
-    """The server cannot be reached, or does not let this client in.
-
-    reason: "refused", "name", "time", "tls", "login" or "other".
-    """
-
-    def __init__(self, reason: str, what: str, advice: str, detail: str = "") -> None:
-        super().__init__(what, advice, retryable=reason != "login", detail=detail)
-        self.reason = reason
 
 
 async def connect(
@@ -100,7 +89,7 @@ async def connect(
                 **_signing(login),
             )
     except (OSError, nats.errors.Error, TimeoutError, ssl.SSLError) as error:
-        problem = _problem(url, refused[-1] if refused else error)
+        problem = connection_problem(url, refused[-1] if refused else error)
         await disconnect(client)
         raise problem from error
     # Not for the first time: a wrong address would be tried for ever.
@@ -155,65 +144,3 @@ def _signing(login: Login) -> dict[str, Any]:
         return signed
 
     return {"user_jwt_cb": lambda: bytearray(login.jwt, "ascii"), "signature_cb": sign}
-
-
-def _problem(url: str, error: BaseException) -> NoConnection:
-    place = url.partition("://")[2].partition("/")[0]
-    detail = type(error).__name__
-    if isinstance(error, nats.errors.AuthorizationError) or "uthorization" in str(error):
-        return NoConnection(
-            "login",
-            f"The NATS server {place} does not know this user, or the key is wrong.",
-            "Ask who runs it for a user, and give the key again.",
-            detail,
-        )
-    chain: list[BaseException] = []
-    each: BaseException | None = error
-    while each is not None and each not in chain:
-        chain.append(each)
-        each = each.__cause__ or each.__context__
-    if any(isinstance(e, ssl.SSLError | nats.errors.SecureConnFailedError) for e in chain):
-        return NoConnection(
-            "tls",
-            f"The encrypted connection to {place} failed.",
-            "The certificate of the server, or of its authority, is not trusted here.",
-            detail,
-        )
-    if any(isinstance(e, nats.errors.SecureConnRequiredError) for e in chain):
-        return NoConnection(
-            "tls",
-            f"The NATS server {place} talks only over an encrypted connection.",
-            "Write its address with tls:// in place of nats://.",
-            detail,
-        )
-    if any(isinstance(e, NotEncrypted) for e in chain):
-        return NoConnection(
-            "tls",
-            f"The NATS server {place} does not encrypt. Nothing was sent.",
-            "Check the address. In a network that you trust it may be written with nats://.",
-            detail,
-        )
-    if any(isinstance(e, ConnectionRefusedError) for e in chain):
-        return NoConnection(
-            "refused",
-            f"Nothing listens at {place}.",
-            "Is the NATS server running, and the port right?",
-            detail,
-        )
-    if any(isinstance(e, socket.gaierror) for e in chain):
-        return NoConnection(
-            "name", f"There is no computer named {place}.", "Check the address.", detail
-        )
-    if any(isinstance(e, TimeoutError) for e in chain):
-        return NoConnection(
-            "time",
-            f"{place} does not answer.",
-            "Is it the address of a NATS server, and can this computer reach it?",
-            detail,
-        )
-    return NoConnection(
-        "other",
-        f"The NATS server {place} could not be reached.",
-        "Check the address, and whether the server runs.",
-        detail,
-    )

@@ -12,18 +12,17 @@ from typing import TYPE_CHECKING
 from chatdesk import diagnostics
 from chatdesk.chat.events import Event, Failed, Finished, Notice, Started, Waiting
 from chatdesk.errors import ChatdeskError, NotFound, ProviderError, ReplyInterrupted, UsageError
-from chatdesk.providers.nats.asking import (
-    KEPT,
-    Affinity,
+from chatdesk.providers.nats.asking import KEPT, Affinity
+from chatdesk.providers.nats.attempt import ServerGone, Timing
+from chatdesk.providers.nats.link import Link
+from chatdesk.providers.nats.login import Login, read_login
+from chatdesk.providers.nats.problems import (
     AllBusy,
+    NoConnection,
     NotAllowed,
     NothingKept,
     NoWorker,
 )
-from chatdesk.providers.nats.attempt import ServerGone, Timing
-from chatdesk.providers.nats.connection import NoConnection
-from chatdesk.providers.nats.link import Link
-from chatdesk.providers.nats.login import Login, read_login
 from chatdesk.providers.remote import library_logs
 from chatdesk.providers.remote.api import Call, Ending, RemoteModel, Server, Tell
 from chatdesk.providers.remote.model_list import MOST_MODELS, fit_name

@@ -10,8 +10,9 @@ from nats.aio.client import Client
 from nats_server import NatsServer
 
 from chatdesk.cluster.permissions import configuration
-from chatdesk.providers.nats.connection import NoConnection, connect
+from chatdesk.providers.nats.connection import connect
 from chatdesk.providers.nats.login import Login, new_seed, read_login
+from chatdesk.providers.nats.problems import NoConnection
 from chatdesk.providers.nats.subjects import Subjects
 
 SUBJECTS = Subjects()

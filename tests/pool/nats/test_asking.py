@@ -20,11 +20,11 @@ from chatdesk.chat.events import (
 from chatdesk.chat.messages import Role, Usage
 from chatdesk.chat.provider import PromptMessage, Request
 from chatdesk.errors import ContextOverflow, NotFound, ProviderError, UsageError
-from chatdesk.providers.nats.asking import AllBusy, NoWorker
 from chatdesk.providers.nats.connection import connect
 from chatdesk.providers.nats.fields import WireError
 from chatdesk.providers.nats.login import read_login
 from chatdesk.providers.nats.offers import offers
+from chatdesk.providers.nats.problems import AllBusy, NoWorker
 from chatdesk.providers.nats.subjects import Subjects
 from chatdesk.providers.nats.wire import Cancel, Got, Moved, Offer, Resend
 

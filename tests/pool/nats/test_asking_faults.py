@@ -12,9 +12,9 @@ from scripted_worker import STARTED, ScriptedWorker, Work
 from chatdesk.chat.events import Delta, Failed, Finished, Started, Waiting
 from chatdesk.chat.messages import Usage
 from chatdesk.errors import ProviderError, ReplyInterrupted
-from chatdesk.providers.nats.asking import NothingKept
 from chatdesk.providers.nats.attempt import ServerGone, Timing
 from chatdesk.providers.nats.fields import WireError
+from chatdesk.providers.nats.problems import NothingKept
 from chatdesk.providers.nats.subjects import Subjects
 from chatdesk.providers.nats.wire import Cancel, Resend, decode_kept
 

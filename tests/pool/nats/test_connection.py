@@ -19,9 +19,9 @@ from nats_server import NatsServer
 from scripted_worker import STARTED, ScriptedWorker
 
 from chatdesk.chat.events import Finished
-from chatdesk.providers.nats.asking import NotAllowed
-from chatdesk.providers.nats.connection import NoConnection, connect, disconnect
+from chatdesk.providers.nats.connection import connect, disconnect
 from chatdesk.providers.nats.login import read_login
+from chatdesk.providers.nats.problems import NoConnection, NotAllowed
 
 
 class Impostor:
